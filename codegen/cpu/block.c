@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* A block of rows and units: loads, the pointwise operations of a stage, stores. */
+#include "codegen/cpu/emitter.h"
+
+#include <string.h>
+
+LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *block,
+                              const struct cpu_edge *edge, unsigned row, unsigned vector)
+{
+    LLVMValueRef v_row = l_add(e, block->v_row, l_i64(e, row));
+    LLVMValueRef address = l_offset(e, edge->v_base, l_mul(e, v_row, edge->v_stride));
+    if (edge->width == 1)
+        return address;
+    LLVMValueRef v_unit = l_add(e, block->v_unit, l_i64(e, (uint64_t)vector * block->lanes));
+    return l_offset(e, address, l_mul(e, v_unit, l_i64(e, cpu_dtype_bytes(edge->dtype))));
+}
+
+static unsigned valid_lanes(const struct cpu_block *block, unsigned vector)
+{
+    return vector + 1 == block->n_vectors ? block->tail : block->lanes;
+}
+
+static LLVMValueRef load_edge(struct cpu_emitter *e, const struct cpu_block *block,
+                              const struct cpu_edge *edge, unsigned row, unsigned vector)
+{
+    LLVMTypeRef element = cpu_memory_type(e, edge->dtype);
+    unsigned lanes = edge->width == 1 ? 1 : block->lanes, bytes = cpu_dtype_bytes(edge->dtype);
+    LLVMValueRef address = cpu_edge_address(e, block, edge, row, vector), v;
+    unsigned valid = edge->width == 1 ? 1 : valid_lanes(block, vector);
+    LLVMTypeRef type = l_vector(element, lanes);
+    if (edge->exact && valid < lanes) {
+        LLVMTypeRef mask_type = LLVMVectorType(e->t_i1, lanes);
+        LLVMTypeRef parameters[4] = {e->t_ptr, e->t_i32, mask_type, type};
+        LLVMValueRef arguments[4] = {address, LLVMConstInt(e->t_i32, bytes, 0),
+                                     l_constant_mask(e, lanes, valid), LLVMConstNull(type)};
+        unsigned id = LLVMLookupIntrinsicID("llvm.masked.load", 16);
+        LLVMTypeRef overload[2] = {type, e->t_ptr};
+        LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overload, 2);
+        v = LLVMBuildCall2(e->builder, LLVMFunctionType(type, parameters, 4, 0), function,
+                           arguments, 4, "");
+    } else {
+        v = l_load(e, type, address, bytes);
+    }
+    if (edge->dtype == GRUC_BOOL)
+        v = LLVMBuildICmp(e->builder, LLVMIntNE, v, LLVMConstNull(type), "");
+    return edge->width == 1 ? l_splat(e, v, block->lanes) : v;
+}
+
+static void store_edge(struct cpu_emitter *e, const struct cpu_block *block,
+                       const struct cpu_edge *edge, unsigned row, unsigned vector, LLVMValueRef v)
+{
+    LLVMTypeRef type = l_vector(cpu_memory_type(e, edge->dtype), block->lanes);
+    unsigned bytes = cpu_dtype_bytes(edge->dtype), valid = valid_lanes(block, vector);
+    if (edge->dtype == GRUC_BOOL)
+        v = LLVMBuildZExt(e->builder, v, type, "");
+    LLVMValueRef address = cpu_edge_address(e, block, edge, row, vector);
+    if (edge->exact && valid < block->lanes) {
+        LLVMTypeRef mask_type = LLVMVectorType(e->t_i1, block->lanes);
+        LLVMTypeRef parameters[4] = {type, e->t_ptr, e->t_i32, mask_type};
+        LLVMValueRef arguments[4] = {v, address, LLVMConstInt(e->t_i32, bytes, 0),
+                                     l_constant_mask(e, block->lanes, valid)};
+        unsigned id = LLVMLookupIntrinsicID("llvm.masked.store", 17);
+        LLVMTypeRef overload[2] = {type, e->t_ptr};
+        LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overload, 2);
+        LLVMBuildCall2(e->builder, LLVMFunctionType(e->t_void, parameters, 4, 0), function,
+                       arguments, 4, "");
+    } else {
+        l_store(e, v, address, bytes);
+    }
+}
+
+static LLVMValueRef *value_slot(struct cpu_emitter *e, struct cpu_block *block, gruc_ref value,
+                                unsigned row, unsigned vector)
+{
+    size_t index = ((size_t)e->local[value] * block->n_rows + row) * block->n_vectors + vector;
+    return &block->values[index];
+}
+
+/* A weight used in a pointwise operation: a vector of numbers, one a unit. */
+static LLVMValueRef load_weight(struct cpu_emitter *e, const struct cpu_block *block,
+                                const struct gruc_op *op, unsigned vector)
+{
+    const struct gruc_type *type = &e->ir->values[op->results[0]].type;
+    const struct gruc_tensor *tensor =
+        &e->ir->tensors[gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0)];
+    size_t row = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0);
+    size_t column = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
+    size_t bytes = (type->width + CPU_VECTOR_PAD) * sizeof(float);
+    size_t offset = cpu_blob_reserve(&e->blob, bytes);
+    if (e->blob.failed)
+        return LLVMGetUndef(l_vector(e->t_float, block->lanes));
+    memcpy(e->blob.bytes + offset, tensor->data + row * tensor->columns + column,
+           type->width * sizeof(float));
+    LLVMValueRef address = l_offset(e, e->v_weights, l_i64(e, offset));
+    if (type->width == 1)
+        return l_splat(e, l_load(e, e->t_float, address, 4), block->lanes);
+    LLVMValueRef v_unit = l_add(e, block->v_unit, l_i64(e, (uint64_t)vector * block->lanes));
+    address = l_offset(e, address, l_mul(e, v_unit, l_i64(e, 4)));
+    return l_load(e, l_vector(e->t_float, block->lanes), address, 4);
+}
+
+static LLVMValueRef operand(struct cpu_emitter *e, struct cpu_block *block, gruc_ref value,
+                            unsigned row, unsigned vector)
+{
+    const struct gruc_op *op = gruc_ir_def(e->ir, value);
+    if (op != NULL && op->code == GRUC_OP_CONSTANT)
+        return l_splat(e, LLVMConstReal(e->t_float, gruc_op_number(op, GRUC_ATTRIBUTE_VALUE, 0)),
+                       block->lanes);
+    if (op != NULL && op->code == GRUC_OP_PARAM)
+        return load_weight(e, block, op, vector);
+    if (e->local[value] == GRUC_NONE) {
+        e->failed = 1;
+        return LLVMGetUndef(l_vector(e->t_float, block->lanes));
+    }
+    LLVMValueRef *slot = value_slot(e, block, value, row, vector);
+    const struct cpu_stage *s = block->stage;
+    for (size_t i = 0; *slot == NULL && i < s->n_loads; i++)
+        if (s->edges[s->n_products + i].value == value)
+            *slot = load_edge(e, block, &s->edges[s->n_products + i], row, vector);
+    if (*slot == NULL) {
+        e->failed = 1;
+        *slot = LLVMGetUndef(l_vector(e->t_float, block->lanes));
+    }
+    return *slot;
+}
+
+static void emit_op(struct cpu_emitter *e, struct cpu_block *block, const struct gruc_op *op,
+                    unsigned row, unsigned vector)
+{
+    LLVMValueRef operands[3];
+    if (op->code == GRUC_OP_MATMUL)
+        return;
+    if (op->n_operands > 3) {
+        e->failed = 1;
+        return;
+    }
+    for (unsigned i = 0; i < op->n_operands; i++)
+        operands[i] = operand(e, block, op->operands[i], row, vector);
+    LLVMValueRef v = cpu_emit_pointwise(e, op->code, operands, block->lanes);
+    *value_slot(e, block, op->results[0], row, vector) = v;
+}
+
+/* Several vectors go through the operations side by side, so that their chains overlap. */
+static void emit_chains(struct cpu_emitter *e, struct cpu_block *block, unsigned first,
+                        unsigned count)
+{
+    const struct cpu_stage *s = block->stage;
+    for (size_t i = 0; i < s->stage->n_ops; i++)
+        for (unsigned k = first; k < first + count; k++)
+            emit_op(e, block, &e->ir->ops[s->stage->ops[i]], k / block->n_vectors,
+                    k % block->n_vectors);
+    for (size_t i = s->n_products + s->n_loads; i < s->n_edges; i++)
+        for (unsigned k = first; k < first + count; k++) {
+            unsigned row = k / block->n_vectors, vector = k % block->n_vectors;
+            LLVMValueRef v = operand(e, block, s->edges[i].value, row, vector);
+            store_edge(e, block, &s->edges[i], row, vector, v);
+        }
+}
+
+void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block)
+{
+    unsigned total = block->n_rows * block->n_vectors;
+    unsigned together = e->target->registers >= 32 ? 4 : 2;
+    for (unsigned first = 0; first < total; first += together)
+        emit_chains(e, block, first, total - first < together ? total - first : together);
+}

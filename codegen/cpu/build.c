@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Small builders over LLVM's. */
+#include "codegen/cpu/emitter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
+{
+    size_t start = (blob->size + 63) / 64 * 64, end;
+    if (blob->failed || __builtin_add_overflow(start, size, &end) || end > SIZE_MAX / 4) {
+        blob->failed = 1;
+        return 0;
+    }
+    if (end > blob->capacity) {
+        size_t capacity = blob->capacity == 0 ? 4096 : blob->capacity;
+        while (capacity < end)
+            capacity *= 2;
+        unsigned char *bytes = realloc(blob->bytes, capacity);
+        if (bytes == NULL) {
+            blob->failed = 1;
+            return 0;
+        }
+        blob->bytes = bytes;
+        blob->capacity = capacity;
+    }
+    memset(blob->bytes + blob->size, 0, end - blob->size);
+    blob->size = end;
+    return start;
+}
+
+void cpu_blob_finish(struct cpu_blob *blob)
+{
+    free(blob->bytes);
+    *blob = (struct cpu_blob){0};
+}
+
+LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value)
+{
+    return LLVMConstInt(e->t_i64, value, 0);
+}
+
+LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildAdd(e->builder, a, b, "");
+}
+
+LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildMul(e->builder, a, b, "");
+}
+
+LLVMValueRef l_offset(struct cpu_emitter *e, LLVMValueRef v_base, LLVMValueRef v_bytes)
+{
+    return LLVMBuildInBoundsGEP2(e->builder, e->t_i8, v_base, &v_bytes, 1, "");
+}
+
+LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_pointer,
+                    unsigned align)
+{
+    LLVMValueRef load = LLVMBuildLoad2(e->builder, type, v_pointer, "");
+    LLVMSetAlignment(load, align);
+    return load;
+}
+
+void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, unsigned align)
+{
+    LLVMSetAlignment(LLVMBuildStore(e->builder, value, v_pointer), align);
+}
+
+LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes)
+{
+    return lanes == 1 ? element : LLVMVectorType(element, lanes);
+}
+
+LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes)
+{
+    if (lanes == 1)
+        return v_scalar;
+    LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(v_scalar), lanes);
+    LLVMValueRef zero = LLVMConstInt(e->t_i32, 0, 0);
+    LLVMValueRef one = LLVMBuildInsertElement(e->builder, LLVMGetPoison(type), v_scalar, zero, "");
+    LLVMValueRef mask = LLVMConstNull(LLVMVectorType(e->t_i32, lanes));
+    return LLVMBuildShuffleVector(e->builder, one, LLVMGetPoison(type), mask, "");
+}
+
+LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
+                         LLVMValueRef *arguments, unsigned count)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, &overload, 1);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, &overload, 1);
+    return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
+}
+
+LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name)
+{
+    return LLVMAppendBasicBlockInContext(e->context, e->function, name);
+}
+
+LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid)
+{
+    LLVMValueRef bits[CPU_VECTOR_PAD];
+    for (unsigned i = 0; i < lanes; i++)
+        bits[i] = LLVMConstInt(e->t_i1, i < valid, 0);
+    return LLVMConstVector(bits, lanes);
+}
+
+unsigned cpu_dtype_bytes(enum gruc_dtype dtype)
+{
+    return dtype == GRUC_BOOL ? 1 : 4;
+}
+
+LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype)
+{
+    return dtype == GRUC_BOOL ? e->t_i8 : dtype == GRUC_INT32 ? e->t_i32 : e->t_float;
+}
+
+struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
+                           LLVMValueRef v_step)
+{
+    struct l_loop loop = {.b_head = l_block(e, "head"), .b_body = l_block(e, "body"),
+                          .b_after = l_block(e, "after"), .v_step = v_step};
+    LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder);
+    LLVMBuildBr(e->builder, loop.b_head);
+    LLVMPositionBuilderAtEnd(e->builder, loop.b_head);
+    loop.v_index = LLVMBuildPhi(e->builder, e->t_i64, "i");
+    LLVMAddIncoming(loop.v_index, &v_first, &b_before, 1);
+    LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntULT, loop.v_index, v_limit, "");
+    LLVMBuildCondBr(e->builder, more, loop.b_body, loop.b_after);
+    LLVMPositionBuilderAtEnd(e->builder, loop.b_body);
+    return loop;
+}
+
+void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop)
+{
+    LLVMValueRef next = l_add(e, loop->v_index, loop->v_step);
+    LLVMBasicBlockRef b_last = LLVMGetInsertBlock(e->builder);
+    LLVMAddIncoming(loop->v_index, &next, &b_last, 1);
+    LLVMBuildBr(e->builder, loop->b_head);
+    LLVMPositionBuilderAtEnd(e->builder, loop->b_after);
+}
+
+static void add_attribute(struct cpu_emitter *e, LLVMValueRef function, const char *name)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(e->context, kind, 0));
+}
+
+struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVMTypeRef *parameters,
+                                   unsigned count)
+{
+    struct l_function f = {.outer_function = e->function, .outer_weights = e->v_weights,
+                           .b_outer = LLVMGetInsertBlock(e->builder)};
+    f.type = LLVMFunctionType(e->t_void, parameters, count, 0);
+    f.function = LLVMAddFunction(e->module, name, f.type);
+    LLVMSetLinkage(f.function, LLVMInternalLinkage);
+    add_attribute(e, f.function, "nounwind");
+    /* Loops must not be turned into calls of memcpy and memset: there is nothing to link with. */
+    LLVMAddAttributeAtIndex(f.function, LLVMAttributeFunctionIndex,
+                            LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));
+    e->function = f.function;
+    e->v_weights = LLVMGetParam(f.function, 0);
+    LLVMPositionBuilderAtEnd(e->builder, l_block(e, "entry"));
+    return f;
+}
+
+void l_function_end(struct cpu_emitter *e, struct l_function *f)
+{
+    LLVMBuildRetVoid(e->builder);
+    e->function = f->outer_function;
+    e->v_weights = f->outer_weights;
+    if (f->b_outer != NULL)
+        LLVMPositionBuilderAtEnd(e->builder, f->b_outer);
+}

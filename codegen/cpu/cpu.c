@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The cpu back end: any model, through LLVM. */
+#include "codegen/cpu/module.h"
+
+#include "ir/passes/passes.h"
+
+static const char *refuses(const struct gruc_ir *ir, const struct gruc_target *target)
+{
+    (void)ir;
+    (void)target;
+    return NULL;
+}
+
+static enum gruc_status emit_llvm_ir(const struct cpu_module *m, struct gruc_strbuf *out)
+{
+    char *text = LLVMPrintModuleToString(m->emitter.module);
+    gruc_strbuf_text(out, text);
+    LLVMDisposeMessage(text);
+    return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+}
+
+static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *target,
+                             enum gruc_artifact artifact, const char *extra,
+                             const struct gruc_trace *trace, struct gruc_diag *diag,
+                             struct gruc_strbuf *out)
+{
+    struct cpu_module m;
+    enum gruc_status status =
+        cpu_module_build(&m, ir, target, CPU_WEIGHTS_INSIDE, extra,
+                         artifact == GRUC_ARTIFACT_ENTRY, trace, diag);
+    if (status == GRUC_OK && artifact == GRUC_ARTIFACT_LLVM_IR) {
+        status = emit_llvm_ir(&m, out);
+    } else if (status == GRUC_OK) {
+        LLVMMemoryBufferRef bytes;
+        status = cpu_module_generate(
+            &m, artifact == GRUC_ARTIFACT_ASM ? LLVMAssemblyFile : LLVMObjectFile, trace, diag,
+            &bytes);
+        if (status == GRUC_OK) {
+            gruc_strbuf_append(out, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+            LLVMDisposeMemoryBuffer(bytes);
+            status = out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+        }
+    }
+    cpu_module_finish(&m);
+    return status;
+}
+
+static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *target,
+                                 struct gruc_diag *diag, struct gruc_strbuf *out)
+{
+    struct gruc_pass_options options = {.accuracy = target->accuracy};
+    struct gruc_schedule *schedule;
+    GRUC_TRY(gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag));
+    GRUC_TRY(gruc_schedule_build(ir, diag, &schedule));
+    gruc_schedule_describe(schedule, out);
+    return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+}
+
+const struct gruc_backend gruc_backend_cpu = {
+    .name = "cpu",
+    .help = "machine code through LLVM, for this CPU or another",
+    .refuses = refuses,
+    .jit = cpu_jit,
+    .emit = emit,
+    .describe = describe,
+};

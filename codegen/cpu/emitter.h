@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_CODEGEN_CPU_EMITTER_H
+#define GRUC_CODEGEN_CPU_EMITTER_H
+
+/* Private to codegen/cpu. v_ names LLVM values, b_ blocks, t_ types. */
+
+#include "codegen/cpu/target.h"
+#include "ir/schedule/schedule.h"
+
+enum { CPU_MAX_EDGES = 64, CPU_VECTOR_PAD = 16 };
+
+/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. */
+struct cpu_blob {
+    unsigned char *bytes;
+    size_t size, capacity;
+    int failed;
+};
+
+/* Appends size zero bytes and answers their offset. */
+size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size);
+void cpu_blob_finish(struct cpu_blob *blob);
+
+struct cpu_emitter {
+    struct gruc_ir *ir;
+    struct gruc_schedule *schedule;
+    const struct gruc_module_info *info;
+    const struct cpu_target *target;
+    struct gruc_arena *arena;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMTypeRef t_float, t_i1, t_i8, t_i32, t_i64, t_ptr, t_void;
+    LLVMValueRef function;  /* being emitted */
+    LLVMValueRef v_weights; /* address of the packed weights in it */
+    LLVMValueRef v_blob;    /* the global */
+    struct cpu_blob blob;
+    uint32_t *local;        /* by value: index among the values of the stage being emitted */
+    unsigned n_stages;      /* for names */
+    int failed;
+};
+
+/* ---- small builders: build.c ---- */
+LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value);
+LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
+/* base + offset bytes */
+LLVMValueRef l_offset(struct cpu_emitter *e, LLVMValueRef v_base, LLVMValueRef v_bytes);
+LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_pointer,
+                    unsigned align);
+void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, unsigned align);
+LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes);
+LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);
+LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
+                         LLVMValueRef *arguments, unsigned count);
+LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name);
+LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid);
+unsigned cpu_dtype_bytes(enum gruc_dtype dtype);
+LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype);
+
+/* for (index = first; index < limit; index += step): begin leaves the builder in the body, end
+ * closes it and leaves the builder after. Runs zero times when first >= limit. */
+struct l_loop {
+    LLVMBasicBlockRef b_head, b_body, b_after;
+    LLVMValueRef v_index, v_step;
+};
+struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
+                           LLVMValueRef v_step);
+void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop);
+
+/* An internal function; its first parameter is the packed weights. Saves the builder's place. */
+struct l_function {
+    LLVMValueRef function, outer_function, outer_weights;
+    LLVMBasicBlockRef b_outer;
+    LLVMTypeRef type;
+};
+struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVMTypeRef *parameters,
+                                   unsigned count);
+void l_function_end(struct cpu_emitter *e, struct l_function *f);
+
+/* ---- a stage as a function: (weights, rows, then base and row stride in bytes of each edge:
+ * products' left operands, loads, stores) ---- */
+struct cpu_edge {
+    gruc_ref value;
+    const struct gruc_view *view;
+    LLVMValueRef v_base, v_stride;
+    enum gruc_dtype dtype;
+    uint32_t width;
+    int exact; /* nothing past width may be written or read */
+};
+
+struct cpu_stage {
+    const struct gruc_stage *stage;
+    LLVMValueRef function;
+    LLVMTypeRef type;
+    struct cpu_edge edges[CPU_MAX_EDGES];
+    size_t n_edges, n_products, n_loads;
+};
+
+/* Emits the function of one stage and fills out. */
+void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int is_step,
+                    struct cpu_stage *out);
+/* The bodies: rows is the function's parameter. */
+void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
+void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
+void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
+
+/* ---- a block: n_rows rows by n_vectors vectors of units, at a unit offset ---- */
+enum { CPU_MAX_ROWS = 8, CPU_MAX_VECTORS = 8 };
+
+struct cpu_block {
+    struct cpu_stage *stage;
+    unsigned n_rows, n_vectors, lanes;
+    unsigned tail;       /* valid lanes of the last vector, lanes when all */
+    LLVMValueRef v_row;  /* first row */
+    LLVMValueRef v_unit; /* first unit */
+    LLVMValueRef *values; /* [local value][row][vector] */
+};
+
+/* Start of unit v_unit of vector j in row r of an edge. */
+LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *block,
+                              const struct cpu_edge *edge, unsigned row, unsigned vector);
+/* The product's sums as values of its matmul operations. */
+void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                      size_t weights_offset, const size_t *bias_offsets);
+/* Pointwise operations and stores of the stage. */
+void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block);
+/* One pointwise operation on vectors (or scalars with lanes 1). */
+LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
+                                LLVMValueRef *operands, unsigned lanes);
+
+/* ---- the whole module ---- */
+/* Emits run_batch over the schedule; answers the function. */
+LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name);
+/* NAME_describe, NAME_info, NAME_reset, NAME_step, NAME_run, and the entry names when asked. */
+void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *extra,
+                      int with_entry);
+/* Memory of a call; fills the workspace fields of info. */
+void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Code for this process: the object that would be written to a file, loaded. The packed weights stay
+ * outside it, so they are never copied through LLVM. */
+#include "codegen/cpu/module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct jit {
+    LLVMOrcLLJITRef lljit;
+    void *weights;
+    struct gruc_module_info *info;
+    int (*run)(const struct gruc_args *args);
+};
+
+static int run_jit(void *context, const struct gruc_args *args)
+{
+    return ((struct jit *)context)->run(args);
+}
+
+static void release_jit(void *context)
+{
+    struct jit *jit = context;
+    if (jit == NULL)
+        return;
+    if (jit->lljit != NULL)
+        LLVMConsumeError(LLVMOrcDisposeLLJIT(jit->lljit));
+    free(jit->weights);
+    free(jit->info);
+    free(jit);
+}
+
+static enum gruc_status report(struct gruc_diag *diag, LLVMErrorRef error)
+{
+    char *text = LLVMGetErrorMessage(error);
+    gruc_diag_error(diag, GRUC_E_INTERNAL, (struct gruc_mark){0}, "LLVM: %s", text);
+    LLVMDisposeErrorMessage(text);
+    return GRUC_ERROR_INTERNAL;
+}
+
+static LLVMErrorRef define_weights(struct jit *jit)
+{
+    LLVMOrcCSymbolMapPair pair = {
+        .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, CPU_WEIGHTS_SYMBOL),
+        .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)jit->weights,
+                .Flags = {.GenericFlags = LLVMJITSymbolGenericFlagsExported}}};
+    return LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit->lljit),
+                                 LLVMOrcAbsoluteSymbols(&pair, 1));
+}
+
+static enum gruc_status load(struct jit *jit, LLVMMemoryBufferRef object, struct gruc_diag *diag)
+{
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
+    if (error == NULL)
+        error = define_weights(jit);
+    if (error != NULL) {
+        LLVMDisposeMemoryBuffer(object);
+        return report(diag, error);
+    }
+    /* Takes the object over, on failure too. */
+    error = LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), object);
+    LLVMOrcExecutorAddress address = 0;
+    if (error == NULL)
+        error = LLVMOrcLLJITLookup(jit->lljit, &address, CPU_RUN_SYMBOL);
+    if (error != NULL)
+        return report(diag, error);
+    uintptr_t function = (uintptr_t)address;
+    memcpy(&jit->run, &function, sizeof jit->run);
+    return GRUC_OK;
+}
+
+static void *aligned_copy(const void *bytes, size_t size)
+{
+    size_t rounded = (size + 64) / 64 * 64;
+    void *copy = aligned_alloc(64, rounded);
+    if (copy != NULL && size > 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+static enum gruc_status build(struct jit *jit, struct cpu_module *m,
+                              const struct gruc_trace *trace, struct gruc_diag *diag)
+{
+    jit->weights = aligned_copy(m->emitter.blob.bytes, m->emitter.blob.size);
+    jit->info = malloc(m->info->bytes);
+    if (jit->weights == NULL || jit->info == NULL)
+        return GRUC_ERROR_MEMORY;
+    memcpy(jit->info, m->info, m->info->bytes);
+    LLVMMemoryBufferRef object;
+    GRUC_TRY(cpu_module_generate(m, LLVMObjectFile, trace, diag, &object));
+    double start = cpu_clock();
+    GRUC_TRY(load(jit, object, diag));
+    cpu_trace_time(trace, "load", start);
+    return GRUC_OK;
+}
+
+enum gruc_status cpu_jit(struct gruc_ir *ir, const struct gruc_target *target,
+                         const struct gruc_trace *trace, struct gruc_diag *diag,
+                         struct gruc_jit_code *out)
+{
+    struct cpu_module m;
+    struct jit *jit = calloc(1, sizeof *jit);
+    if (jit == NULL)
+        return GRUC_ERROR_MEMORY;
+    enum gruc_status status =
+        cpu_module_build(&m, ir, target, CPU_WEIGHTS_OUTSIDE, NULL, 0, trace, diag);
+    if (status == GRUC_OK)
+        status = build(jit, &m, trace, diag);
+    cpu_module_finish(&m);
+    if (status != GRUC_OK) {
+        release_jit(jit);
+        return status;
+    }
+    *out = (struct gruc_jit_code){
+        .info = jit->info, .run = run_jit, .release = release_jit, .context = jit};
+    return GRUC_OK;
+}

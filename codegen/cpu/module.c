@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "codegen/cpu/module.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "codegen/module_info.h"
+#include "codegen/trace.h"
+
+double cpu_clock(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
+}
+
+void cpu_trace_time(const struct gruc_trace *trace, const char *phase, double start)
+{
+    if (trace != NULL && trace->time_pass != NULL)
+        trace->time_pass(trace->time_context, phase, cpu_clock() - start);
+}
+
+static void open_module(struct cpu_emitter *e)
+{
+    e->context = LLVMContextCreate();
+    e->module = LLVMModuleCreateWithNameInContext(e->ir->name, e->context);
+    e->builder = LLVMCreateBuilderInContext(e->context);
+    LLVMSetTarget(e->module, e->target->triple);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(e->target->machine);
+    LLVMSetModuleDataLayout(e->module, layout);
+    LLVMDisposeTargetData(layout);
+    if (e->target->abi != NULL) {
+        LLVMMetadataRef abi =
+            LLVMMDStringInContext2(e->context, e->target->abi, strlen(e->target->abi));
+        LLVMAddModuleFlag(e->module, LLVMModuleFlagBehaviorError, "target-abi", 10, abi);
+    }
+    e->t_float = LLVMFloatTypeInContext(e->context);
+    e->t_i1 = LLVMInt1TypeInContext(e->context);
+    e->t_i8 = LLVMInt8TypeInContext(e->context);
+    e->t_i32 = LLVMInt32TypeInContext(e->context);
+    e->t_i64 = LLVMInt64TypeInContext(e->context);
+    e->t_ptr = LLVMPointerTypeInContext(e->context, 0);
+    e->t_void = LLVMVoidTypeInContext(e->context);
+}
+
+/* The weights are known only after emission; until then a global of no size stands for them. */
+static void place_weights(struct cpu_emitter *e)
+{
+    LLVMValueRef bytes =
+        l_bytes(e->context, (const char *)e->blob.bytes, e->blob.size == 0 ? 0 : e->blob.size);
+    LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), "weights");
+    LLVMSetInitializer(global, bytes);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMInternalLinkage);
+    LLVMSetAlignment(global, 64);
+    LLVMReplaceAllUsesWith(e->v_blob, global);
+    LLVMDeleteGlobal(e->v_blob);
+    e->v_blob = global;
+}
+
+static enum gruc_status emit(struct cpu_module *m, enum cpu_weights weights, const char *extra,
+                             int with_entry, struct gruc_diag *diag)
+{
+    struct cpu_emitter *e = &m->emitter;
+    e->local = GRUC_NEW_ARRAY(e->arena, uint32_t, e->ir->n_values);
+    if (e->local == NULL)
+        return GRUC_ERROR_MEMORY;
+    for (size_t i = 0; i < e->ir->n_values; i++)
+        e->local[i] = GRUC_NONE;
+    open_module(e);
+    e->v_blob = LLVMAddGlobal(e->module, e->t_i8, CPU_WEIGHTS_SYMBOL);
+    LLVMSetGlobalConstant(e->v_blob, 1);
+    char name[GRUC_ABI_NAME_BYTES + 16];
+    snprintf(name, sizeof name, "%s_run_batch", e->ir->name);
+    LLVMValueRef v_run = cpu_emit_run(e, extra == NULL ? CPU_RUN_SYMBOL : name);
+    if (extra != NULL && !e->failed)
+        cpu_emit_entries(e, v_run, extra, with_entry);
+    if (e->blob.failed)
+        return GRUC_ERROR_MEMORY;
+    if (e->failed)
+        return GRUC_ERROR_INTERNAL;
+    if (weights == CPU_WEIGHTS_INSIDE)
+        place_weights(e);
+    char *message = NULL;
+    enum gruc_status status = GRUC_OK;
+    if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message)) {
+        gruc_diag_error(diag, GRUC_E_INTERNAL, (struct gruc_mark){0}, "emitted code: %s", message);
+        status = GRUC_ERROR_INTERNAL;
+    }
+    LLVMDisposeMessage(message);
+    return status;
+}
+
+/* What emission leaves to do: inline the steps, promote the few variables, move what does not
+ * change out of loops. Blocks are already scheduled, so nothing is vectorized or unrolled. */
+static enum gruc_status optimize(struct cpu_module *m, struct gruc_diag *diag)
+{
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(
+        m->emitter.module,
+        "always-inline,globaldce,function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
+        "simplifycfg,loop-mssa(licm),early-cse,instcombine<no-verify-fixpoint>,simplifycfg,adce)",
+        m->target.machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (error == NULL)
+        return GRUC_OK;
+    char *text = LLVMGetErrorMessage(error);
+    gruc_diag_error(diag, GRUC_E_INTERNAL, (struct gruc_mark){0}, "LLVM: %s", text);
+    LLVMDisposeErrorMessage(text);
+    return GRUC_ERROR_INTERNAL;
+}
+
+enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
+                                  const struct gruc_target *target, enum cpu_weights weights,
+                                  const char *extra, int with_entry,
+                                  const struct gruc_trace *trace, struct gruc_diag *diag)
+{
+    *m = (struct cpu_module){0};
+    struct gruc_pass_options options = {.accuracy = target->accuracy};
+    GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
+    double start = cpu_clock();
+    GRUC_TRY(cpu_target_open(target, diag, &m->target));
+    struct cpu_emitter *e = &m->emitter;
+    e->ir = ir;
+    e->arena = ir->arena;
+    e->target = &m->target;
+    GRUC_TRY(gruc_schedule_build(ir, diag, &e->schedule));
+    size_t bytes;
+    GRUC_TRY(gruc_module_info_build(ir, ir->arena, &m->info, &bytes));
+    cpu_plan_workspace(e->schedule, m->info);
+    e->info = m->info;
+    cpu_trace_time(trace, "schedule", start);
+    start = cpu_clock();
+    GRUC_TRY(emit(m, weights, extra, with_entry, diag));
+    cpu_trace_time(trace, "emit", start);
+    start = cpu_clock();
+    if (target->optimization > 0)
+        GRUC_TRY(optimize(m, diag));
+    cpu_trace_time(trace, "optimize", start);
+    return GRUC_OK;
+}
+
+void cpu_module_finish(struct cpu_module *m)
+{
+    if (m->emitter.builder != NULL)
+        LLVMDisposeBuilder(m->emitter.builder);
+    if (m->emitter.module != NULL)
+        LLVMDisposeModule(m->emitter.module);
+    if (m->emitter.context != NULL)
+        LLVMContextDispose(m->emitter.context);
+    cpu_blob_finish(&m->emitter.blob);
+    cpu_target_finish(&m->target);
+}
+
+enum gruc_status cpu_module_generate(struct cpu_module *m, LLVMCodeGenFileType type,
+                                     const struct gruc_trace *trace, struct gruc_diag *diag,
+                                     LLVMMemoryBufferRef *out)
+{
+    double start = cpu_clock();
+    char *error = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(m->target.machine, m->emitter.module, type, &error,
+                                            out)) {
+        gruc_diag_error(diag, GRUC_E_INTERNAL, (struct gruc_mark){0}, "LLVM: %s", error);
+        LLVMDisposeMessage(error);
+        return GRUC_ERROR_INTERNAL;
+    }
+    cpu_trace_time(trace, "generate", start);
+    return GRUC_OK;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* run_batch: checks its arguments, then computes its rows group by group. */
+#include "codegen/cpu/run.h"
+
+#include <string.h>
+
+static void return_if(struct cpu_emitter *e, LLVMValueRef v_condition, enum gruc_status status)
+{
+    LLVMBasicBlockRef b_return = l_block(e, "return"), b_go_on = l_block(e, "");
+    LLVMBuildCondBr(e->builder, v_condition, b_return, b_go_on);
+    LLVMPositionBuilderAtEnd(e->builder, b_return);
+    LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, status, 0));
+    LLVMPositionBuilderAtEnd(e->builder, b_go_on);
+}
+
+static LLVMValueRef differs(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildICmp(e->builder, LLVMIntNE, a, b, "");
+}
+
+static LLVMValueRef below(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildICmp(e->builder, LLVMIntULT, a, b, "");
+}
+
+static LLVMValueRef flag_set(struct cpu_run *r, uint64_t flag)
+{
+    struct cpu_emitter *e = r->e;
+    return differs(e, LLVMBuildAnd(e->builder, r->v_flags, l_i64(e, flag), ""), l_i64(e, 0));
+}
+
+static int is_stateful(const struct gruc_ir *ir)
+{
+    for (size_t i = 0; i < ir->regions[0].n_ops; i++) {
+        const struct gruc_op *op = &ir->ops[ir->regions[0].ops[i]];
+        if (op->code == GRUC_OP_FINAL_STATE &&
+            gruc_op_integer(op, GRUC_ATTRIBUTE_RULE, 0) != GRUC_STATE_CARRY)
+            return 1;
+    }
+    return 0;
+}
+
+static void check_arguments(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_abi = cpu_load_slot(e, r->v_args, CPU_SLOT_abi, e->t_i64);
+    return_if(e, differs(e, v_abi, l_i64(e, GRUC_ABI_VERSION)), GRUC_ERROR_ABI);
+    return_if(e, below(e, r->v_batch, r->v_first), GRUC_ERROR_ARGUMENT);
+    LLVMValueRef v_left = LLVMBuildSub(e->builder, r->v_batch, r->v_first, "");
+    return_if(e, below(e, v_left, r->v_rows), GRUC_ERROR_ARGUMENT);
+    if (e->info->flags & GRUC_MODULE_COUPLED)
+        return_if(e, differs(e, r->v_rows, r->v_batch), GRUC_ERROR_ARGUMENT);
+    if (e->info->batch != 0)
+        return_if(e, differs(e, r->v_batch, l_i64(e, e->info->batch)), GRUC_ERROR_BATCH);
+    for (uint32_t i = 0; i < e->info->n_steps; i++) {
+        LLVMValueRef v_wanted = l_i64(e, e->info->steps[i]);
+        LLVMValueRef v_wrong = e->info->steps[i] != 0
+                                   ? differs(e, r->v_steps[i], v_wanted)
+                                   : LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_steps[i],
+                                                   l_i64(e, 0), "");
+        return_if(e, v_wrong, GRUC_ERROR_STEPS);
+    }
+    if (e->info->state_bytes == 0)
+        return;
+    LLVMValueRef v_missing = LLVMBuildIsNull(e->builder, r->v_state, "");
+    if (!is_stateful(e->ir))
+        v_missing = LLVMBuildAnd(e->builder, v_missing, flag_set(r, GRUC_ARGS_CARRY), "");
+    return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
+}
+
+/* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error. */
+static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_row = l_i64(e, e->info->workspace_row);
+    for (uint32_t i = 0; i < e->info->n_steps; i++) {
+        LLVMValueRef v_each = l_i64(e, e->info->workspace_row_step[i]);
+        v_row = l_add(e, v_row, l_mul(e, r->v_steps[i], v_each));
+    }
+    LLVMValueRef v_rest = l_add(e, l_i64(e, e->info->workspace_fixed),
+                                l_mul(e, v_row, v_group_rows));
+    LLVMValueRef v_bytes = cpu_load_slot(e, r->v_args, CPU_SLOT_workspace_bytes, e->t_i64);
+    return_if(e, below(e, v_bytes, v_rest), GRUC_ERROR_WORKSPACE);
+    LLVMValueRef v_most = l_i64(e, e->info->tile_rows);
+    if (e->info->workspace_tile == 0)
+        return v_most;
+    LLVMValueRef v_room = LLVMBuildSub(e->builder, v_bytes, v_rest, "");
+    LLVMValueRef v_rows =
+        LLVMBuildUDiv(e->builder, v_room, l_i64(e, e->info->workspace_tile), "");
+    return_if(e, below(e, v_rows, v_group_rows), GRUC_ERROR_WORKSPACE);
+    LLVMValueRef v_enough = below(e, v_most, v_rows);
+    return LLVMBuildSelect(e->builder, v_enough, v_most, v_rows, "");
+}
+
+/* Groups of nearly equal size, none above row_group. */
+static LLVMValueRef group_rows(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_most = l_i64(e, e->info->row_group), v_one = l_i64(e, 1);
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, r->v_rows, v_one, "");
+    LLVMValueRef v_groups = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_most, ""), v_one);
+    return l_add(e, LLVMBuildUDiv(e->builder, v_last, v_groups, ""), v_one);
+}
+
+LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
+{
+    LLVMTypeRef group_type;
+    LLVMValueRef group = cpu_emit_group(e, &group_type);
+    LLVMValueRef run = LLVMAddFunction(e->module, name,
+                                       LLVMFunctionType(e->t_i32, &e->t_ptr, 1, 0));
+    LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
+                            LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));
+    e->function = run;
+    LLVMPositionBuilderAtEnd(e->builder, l_block(e, "entry"));
+    struct cpu_run r = {.e = e, .v_args = LLVMGetParam(run, 0)};
+    r.v_batch = cpu_load_slot(e, r.v_args, CPU_SLOT_batch, e->t_i64);
+    r.v_first = cpu_load_slot(e, r.v_args, CPU_SLOT_first_row, e->t_i64);
+    r.v_rows = cpu_load_slot(e, r.v_args, CPU_SLOT_row_count, e->t_i64);
+    r.v_flags = cpu_load_slot(e, r.v_args, CPU_SLOT_flags, e->t_i64);
+    r.v_state = cpu_load_slot(e, r.v_args, CPU_SLOT_state, e->t_ptr);
+    for (unsigned i = 0; i < e->ir->n_symbols; i++)
+        r.v_steps[i] = cpu_load_slot(e, r.v_args, CPU_SLOT_STEPS + i, e->t_i64);
+    check_arguments(&r);
+    LLVMBasicBlockRef b_bad = l_block(e, "bad_id"), b_after = l_block(e, "valid");
+    cpu_emit_validate(&r, b_bad);
+    LLVMBuildBr(e->builder, b_after);
+    LLVMPositionBuilderAtEnd(e->builder, b_bad);
+    LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_ERROR_ID, 0));
+    LLVMPositionBuilderAtEnd(e->builder, b_after);
+    return_if(e, flag_set(&r, GRUC_ARGS_VALIDATE), GRUC_OK);
+    return_if(e, LLVMBuildICmp(e->builder, LLVMIntEQ, r.v_rows, l_i64(e, 0), ""), GRUC_OK);
+    LLVMValueRef v_each = group_rows(&r), v_tile_rows = tile_rows(&r, v_each);
+    LLVMValueRef v_given = cpu_emit_given_bits(&r);
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r.v_rows, v_each);
+    LLVMValueRef v_left = LLVMBuildSub(e->builder, r.v_rows, loop.v_index, "");
+    LLVMValueRef v_now = LLVMBuildSelect(e->builder, below(e, v_left, v_each), v_left, v_each, "");
+    LLVMValueRef arguments[] = {e->v_blob, r.v_args, l_add(e, r.v_first, loop.v_index), v_now,
+                                v_tile_rows, v_given};
+    LLVMBuildCall2(e->builder, group_type, group, arguments, 6, "");
+    l_loop_end(e, &loop);
+    LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_OK, 0));
+    return run;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_CODEGEN_CPU_RUN_H
+#define GRUC_CODEGEN_CPU_RUN_H
+
+/* Private to codegen/cpu: the function that computes a group of rows. */
+
+#include "codegen/cpu/emitter.h"
+
+struct cpu_run {
+    struct cpu_emitter *e;
+    LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given; /* parameters of the group */
+    LLVMValueRef v_batch, v_flags, v_state;
+    LLVMValueRef v_steps[GRUC_ABI_MAX_STEPS];
+    LLVMValueRef *v_base;              /* by buffer: first row of the group */
+    LLVMValueRef *v_current, *v_next;  /* by CARRY buffer: where its two addresses are kept */
+};
+
+/* Slot of the argument block. */
+LLVMValueRef cpu_load_slot(struct cpu_emitter *e, LLVMValueRef v_args, unsigned slot,
+                           LLVMTypeRef type);
+/* Numbers of the head's slots by name. */
+enum cpu_slot {
+#define GRUC_ABI_ARGUMENT(type, name, text) CPU_SLOT_##name,
+#include <gruc/abi.def>
+#undef GRUC_ABI_ARGUMENT
+    CPU_SLOT_STEPS
+};
+LLVMValueRef cpu_steps_value(struct cpu_run *r, struct gruc_steps steps);
+/* Bytes from row to row and from step to step of an input or output array. */
+void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint32_t step,
+                      LLVMValueRef *v_row, LLVMValueRef *v_step);
+
+/* state.c */
+void cpu_emit_initial(struct cpu_run *r, const struct gruc_stage *stage, size_t bit);
+void cpu_emit_final(struct cpu_run *r, const struct gruc_stage *stage);
+void cpu_emit_started(struct cpu_run *r);
+/* Bit i of the result: the i-th initial_state operation takes its given state (GRUC_STATE_*_FIRST). */
+LLVMValueRef cpu_emit_given_bits(struct cpu_run *r);
+/* Copies width numbers; v_from NULL: the number fill. */
+void cpu_emit_copy(struct cpu_emitter *e, LLVMValueRef v_to, LLVMValueRef v_from, double fill,
+                   uint32_t width);
+
+/* view.c */
+enum cpu_way { CPU_ONCE, CPU_STEP, CPU_TILE, CPU_TILE_OF_ONE };
+struct cpu_position {
+    enum cpu_way way;
+    LLVMValueRef v_tile_first; /* first step of the tile */
+    LLVMValueRef v_local;      /* step within the tile, of CPU_STEP */
+    LLVMValueRef v_total;      /* steps of the sweep */
+};
+/* Where a view's first row is and the bytes to the next. CPU_TILE walks steps and rows of a tile as
+ * one, CPU_TILE_OF_ONE the steps of a group of one row. */
+void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cpu_position *at,
+                LLVMValueRef *v_base, LLVMValueRef *v_stride);
+void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct cpu_position *at,
+                    LLVMValueRef v_rows);
+/* Addresses of all buffers of a group, carved out of the workspace. */
+void cpu_place_buffers(struct cpu_run *r, LLVMValueRef v_workspace);
+
+/* validate.c: ids; leaves the builder where they are all right. */
+void cpu_emit_validate(struct cpu_run *r, LLVMBasicBlockRef b_bad);
+
+/* group.c: the function over a group of rows. */
+LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* A stage as a function of its own: how its values are reached is decided where it is called. */
+#include "codegen/cpu/emitter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
+                     const struct gruc_view *view, int is_store)
+{
+    if (s->n_edges == CPU_MAX_EDGES || view->buffer == GRUC_NONE) {
+        e->failed = 1;
+        return;
+    }
+    const struct gruc_buffer *buffer = &e->schedule->buffers[view->buffer];
+    const struct gruc_type *type = &e->ir->values[value].type;
+    int unpadded = buffer->storage == GRUC_STORE_INPUT || buffer->storage == GRUC_STORE_OUTPUT ||
+                   buffer->storage == GRUC_STORE_SEQUENCE || view->step != buffer->width;
+    int is_slice = is_store && buffer->width != type->width;
+    s->edges[s->n_edges++] = (struct cpu_edge){
+        .value = value, .view = view, .dtype = buffer->dtype, .width = type->width,
+        .exact = unpadded || is_slice};
+}
+
+static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    const struct gruc_stage *stage = s->stage;
+    for (size_t i = 0; i < stage->n_products; i++)
+        add_edge(e, s, stage->products[i].left, &stage->products[i].view, 0);
+    s->n_products = s->n_edges;
+    for (size_t i = 0; i < stage->n_loads; i++)
+        add_edge(e, s, stage->loads[i].value, &stage->loads[i].view, 0);
+    s->n_loads = s->n_edges - s->n_products;
+    for (size_t i = 0; i < stage->n_stores; i++)
+        add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, 1);
+}
+
+static void add_inline(struct cpu_emitter *e, LLVMValueRef function, const char *name)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(e->context, kind, 0));
+}
+
+void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int is_step,
+                    struct cpu_stage *out)
+{
+    *out = (struct cpu_stage){.stage = stage};
+    collect_edges(e, out);
+    if (e->failed)
+        return;
+    LLVMTypeRef parameters[2 + 2 * CPU_MAX_EDGES] = {e->t_ptr, e->t_i64};
+    for (size_t i = 0; i < out->n_edges; i++) {
+        parameters[2 + 2 * i] = e->t_ptr;
+        parameters[3 + 2 * i] = e->t_i64;
+    }
+    char name[32];
+    snprintf(name, sizeof name, "stage%u", e->n_stages++);
+    struct l_function f =
+        l_function_begin(e, name, parameters, (unsigned)(2 + 2 * out->n_edges));
+    out->function = f.function;
+    out->type = f.type;
+    add_inline(e, f.function, is_step ? "alwaysinline" : "noinline");
+    for (size_t i = 0; i < out->n_edges; i++) {
+        out->edges[i].v_base = LLVMGetParam(f.function, (unsigned)(2 + 2 * i));
+        out->edges[i].v_stride = LLVMGetParam(f.function, (unsigned)(3 + 2 * i));
+    }
+    LLVMValueRef v_rows = LLVMGetParam(f.function, 1);
+    if (stage->kind == GRUC_STAGE_REDUCE)
+        cpu_emit_reduce(e, out, v_rows);
+    else if (stage->kind == GRUC_STAGE_EMBED)
+        cpu_emit_embed(e, out, v_rows);
+    else
+        cpu_emit_sweep(e, out, v_rows);
+    l_function_end(e, &f);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "codegen/cpu/target.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static void initialize_once(void)
+{
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    LLVMInitializeAllAsmParsers();
+}
+
+void cpu_initialize_llvm(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, initialize_once);
+}
+
+/* LLVM's C API does not tell which features a CPU name implies, so a function of one operation is
+ * compiled and its assembly looked at. */
+static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
+{
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
+    LLVMSetTarget(module, target->triple);
+    LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
+    LLVMTypeRef vector = LLVMVectorType(LLVMFloatTypeInContext(context), 16);
+    LLVMTypeRef parameters[3] = {vector, vector, vector};
+    LLVMValueRef function =
+        LLVMAddFunction(module, "probe", LLVMFunctionType(vector, parameters, 3, 0));
+    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+    unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
+    LLVMValueRef fma = LLVMGetIntrinsicDeclaration(module, id, &vector, 1);
+    LLVMValueRef arguments[3] = {LLVMGetParam(function, 0), LLVMGetParam(function, 1),
+                                 LLVMGetParam(function, 2)};
+    LLVMTypeRef type = LLVMIntrinsicGetType(context, id, &vector, 1);
+    LLVMValueRef sum = LLVMBuildCall2(builder, type, fma, arguments, 3, "");
+    unsigned round_id = LLVMLookupIntrinsicID("llvm.roundeven", 14);
+    LLVMValueRef round = LLVMGetIntrinsicDeclaration(module, round_id, &vector, 1);
+    LLVMTypeRef round_type = LLVMIntrinsicGetType(context, round_id, &vector, 1);
+    LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
+    LLVMMemoryBufferRef text = NULL;
+    char *error = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(target->machine, module, LLVMAssemblyFile, &error,
+                                            &text)) {
+        LLVMDisposeMessage(error);
+        text = NULL;
+    }
+    LLVMDisposeBuilder(builder);
+    LLVMDisposeModule(module);
+    LLVMContextDispose(context);
+    return text;
+}
+
+static void describe_x86(struct cpu_target *target, const char *assembly)
+{
+    int has_zmm = strstr(assembly, "%zmm") != NULL, has_ymm = strstr(assembly, "%ymm") != NULL;
+    target->lanes = has_zmm ? 16 : has_ymm ? 8 : 4;
+    target->registers = has_zmm ? 32 : 16;
+    target->fma_rate = has_zmm ? 1 : 2;
+    target->has_fma = strstr(assembly, "vfmadd") != NULL;
+    target->has_round = strstr(assembly, "round") != NULL && strstr(assembly, "roundeven") == NULL;
+    if (has_zmm)
+        target->has_round = 1; /* vrndscaleps */
+}
+
+static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *diag)
+{
+    const char *triple = target->triple;
+    target->lanes = 4;
+    target->registers = 32;
+    target->fma_rate = 2;
+    target->has_fma = target->has_round = 1;
+    if (strncmp(triple, "riscv64", 7) == 0) {
+        target->abi = "lp64d";
+    } else if (strncmp(triple, "x86_64", 6) == 0) {
+        LLVMMemoryBufferRef assembly = compile_probe(target);
+        if (assembly == NULL)
+            return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                                   "LLVM cannot emit code for '%s'", triple);
+        describe_x86(target, LLVMGetBufferStart(assembly));
+        LLVMDisposeMemoryBuffer(assembly);
+    } else if (strncmp(triple, "aarch64", 7) != 0) {
+        return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                               "target '%s' is none of x86_64, aarch64 and riscv64", triple);
+    }
+    return GRUC_OK;
+}
+
+static LLVMCodeGenOptLevel level_of(int optimization)
+{
+    static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+                                                 LLVMCodeGenLevelDefault,
+                                                 LLVMCodeGenLevelAggressive};
+    return levels[optimization < 0 ? 0 : optimization > 3 ? 3 : optimization];
+}
+
+static int is_native(const struct gruc_target *wanted)
+{
+    return wanted->cpu != NULL ? strcmp(wanted->cpu, "native") == 0 : wanted->triple == NULL;
+}
+
+/* riscv64's baseline for Linux; LLVM's generic CPU has no floating point. */
+static const char *default_features(const char *triple)
+{
+    return strncmp(triple, "riscv64", 7) == 0 ? "+m,+a,+f,+d,+c" : "";
+}
+
+enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_diag *diag,
+                                 struct cpu_target *out)
+{
+    cpu_initialize_llvm();
+    *out = (struct cpu_target){0};
+    char *host = LLVMGetDefaultTargetTriple();
+    out->triple = wanted->triple != NULL ? LLVMNormalizeTargetTriple(wanted->triple)
+                                         : LLVMCreateMessage(host);
+    out->is_host = strncmp(out->triple, host, strcspn(host, "-") + 1) == 0;
+    LLVMDisposeMessage(host);
+    const char *features = wanted->features != NULL ? wanted->features
+                                                    : default_features(out->triple);
+    if (is_native(wanted) && out->is_host) {
+        out->cpu = LLVMGetHostCPUName();
+        out->features = wanted->features != NULL ? LLVMCreateMessage(features)
+                                                 : LLVMGetHostCPUFeatures();
+    } else {
+        int named = wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0;
+        out->cpu = LLVMCreateMessage(named ? wanted->cpu : "generic");
+        if (!named && strncmp(out->triple, "x86_64", 6) == 0) {
+            LLVMDisposeMessage(out->cpu);
+            out->cpu = LLVMCreateMessage("x86-64");
+        }
+        if (!named && strncmp(out->triple, "riscv64", 7) == 0) {
+            LLVMDisposeMessage(out->cpu);
+            out->cpu = LLVMCreateMessage("generic-rv64");
+        }
+        out->features = LLVMCreateMessage(features);
+    }
+    LLVMTargetRef target;
+    char *error = NULL;
+    if (LLVMGetTargetFromTriple(out->triple, &target, &error)) {
+        enum gruc_status status = gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                                                  "unknown target '%s': %s", out->triple, error);
+        LLVMDisposeMessage(error);
+        return status;
+    }
+    out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
+                                           level_of(wanted->optimization), LLVMRelocPIC,
+                                           LLVMCodeModelDefault);
+    if (out->machine == NULL)
+        return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                               "LLVM cannot emit code for '%s'", out->triple);
+    return describe(out, diag);
+}
+
+void cpu_target_finish(struct cpu_target *target)
+{
+    if (target->machine != NULL)
+        LLVMDisposeTargetMachine(target->machine);
+    if (target->triple != NULL)
+        LLVMDisposeMessage(target->triple);
+    if (target->cpu != NULL)
+        LLVMDisposeMessage(target->cpu);
+    if (target->features != NULL)
+        LLVMDisposeMessage(target->features);
+    *target = (struct cpu_target){0};
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_CODEGEN_CPU_TARGET_H
+#define GRUC_CODEGEN_CPU_TARGET_H
+
+#include "codegen/backend.h"
+#include "codegen/cpu/llvm.h"
+
+/* What the emitter knows of the machine it emits for. */
+struct cpu_target {
+    LLVMTargetMachineRef machine;
+    char *triple, *cpu, *features; /* LLVM's own strings, freed by cpu_target_finish */
+    unsigned lanes;       /* float32 numbers in a vector register */
+    unsigned registers;   /* vector registers */
+    unsigned fma_rate;    /* vector FMAs started a cycle, at most */
+    int has_fma;          /* else products are rounded before the sum */
+    int has_round;        /* rounding to nearest is one instruction */
+    int is_host;
+    const char *abi;      /* module flag target-abi, NULL: none */
+};
+
+/* Opens the target; a diagnostic says which part of it LLVM does not know. */
+enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_diag *diag,
+                                 struct cpu_target *out);
+void cpu_target_finish(struct cpu_target *target);
+
+/* Registers every target this LLVM was built with; safe to call often. */
+void cpu_initialize_llvm(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* How much memory a call needs: tiles are sized so that they stay in the second-level cache. */
+#include "codegen/cpu/emitter.h"
+
+enum { TILE_BYTES = 256 * 1024, LEAST_TILE_ROWS = 32, MOST_TILE_ROWS = 128, ROW_GROUP = 32 };
+
+void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info)
+{
+    for (size_t i = 0; i < schedule->n_buffers; i++) {
+        const struct gruc_buffer *buffer = &schedule->buffers[i];
+        uint64_t bytes = cpu_dtype_bytes(buffer->dtype), row = buffer->stride * bytes;
+        uint64_t sequence = buffer->width * bytes * buffer->steps.factor;
+        switch (buffer->storage) {
+        case GRUC_STORE_INPUT:
+        case GRUC_STORE_OUTPUT:
+            continue;
+        case GRUC_STORE_TILE:
+            info->workspace_tile += row;
+            break;
+        case GRUC_STORE_ROW:
+            info->workspace_row += row;
+            break;
+        case GRUC_STORE_CARRY:
+            info->workspace_row += 2 * row;
+            break;
+        case GRUC_STORE_SEQUENCE:
+            if (buffer->steps.symbol < 0)
+                info->workspace_row += sequence;
+            else
+                info->workspace_row_step[buffer->steps.symbol] += sequence;
+            break;
+        }
+        info->workspace_fixed += 3 * GRUC_ABI_ALIGNMENT; /* rounding, and reading past the end */
+    }
+    info->row_group = ROW_GROUP;
+    uint64_t rows = info->workspace_tile == 0 ? MOST_TILE_ROWS : TILE_BYTES / info->workspace_tile;
+    info->tile_rows = rows < LEAST_TILE_ROWS ? LEAST_TILE_ROWS
+                      : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "codegen/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct observer {
+    const struct gruc_trace *trace;
+    enum gruc_status status;
+};
+
+static enum gruc_status dump(const struct gruc_trace *trace, const char *pass,
+                             const struct gruc_ir *ir)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *file = open_memstream(&text, &length);
+    if (file == NULL)
+        return GRUC_ERROR_MEMORY;
+    enum gruc_status status = gruc_ir_print(ir, file);
+    if (fclose(file) != 0 && status == GRUC_OK)
+        status = GRUC_ERROR_MEMORY;
+    if (status == GRUC_OK)
+        trace->dump(trace->dump_context, pass, text);
+    free(text);
+    return status;
+}
+
+static void observe(void *context, enum gruc_pass_id pass, double milliseconds,
+                    const struct gruc_ir *ir)
+{
+    struct observer *observer = context;
+    const struct gruc_trace *trace = observer->trace;
+    const char *name = gruc_pass_name(pass);
+    if (trace->time_pass != NULL)
+        trace->time_pass(trace->time_context, name, milliseconds);
+    if (observer->status == GRUC_OK && trace->dump != NULL && trace->dump_after != NULL &&
+        (strcmp(trace->dump_after, "all") == 0 || strcmp(trace->dump_after, name) == 0))
+        observer->status = dump(trace, name, ir);
+}
+
+enum gruc_status gruc_trace_passes(struct gruc_ir *ir, enum gruc_pass_id last,
+                                   const struct gruc_pass_options *options,
+                                   const struct gruc_trace *trace, struct gruc_diag *diag)
+{
+    struct observer observer = {trace, GRUC_OK};
+    GRUC_TRY(gruc_passes_run(ir, last, options, trace == NULL ? NULL : observe, &observer, diag));
+    return observer.status;
+}

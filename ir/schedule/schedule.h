@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_IR_SCHEDULE_H
+#define GRUC_IR_SCHEDULE_H
+
+/* The schedule: what a code generator walks. The body of the IR is cut into groups that run one
+ * after the other: row groups (once a call) and sweeps (over tiles of steps). A group holds stages
+ * and scans; a scan holds the stages of one step. Values that outlive their stage have a place in
+ * a buffer; a view says how to find a value there. */
+
+#include "ir/ir.h"
+
+enum gruc_storage {
+    GRUC_STORE_INPUT,    /* the caller's array */
+    GRUC_STORE_OUTPUT,
+    GRUC_STORE_TILE,     /* a tile of steps: row (step * rows + row) */
+    GRUC_STORE_SEQUENCE, /* all steps of a group's rows: row, then step, without padding */
+    GRUC_STORE_ROW,      /* one per row */
+    GRUC_STORE_CARRY,    /* one per row, twice: read and written in turn, a step each */
+};
+
+struct gruc_buffer {
+    enum gruc_storage storage;
+    enum gruc_dtype dtype;
+    uint32_t width;
+    uint32_t stride; /* numbers from row to row of TILE, ROW and CARRY */
+    uint32_t port;   /* of INPUT and OUTPUT */
+    struct gruc_steps steps;
+};
+
+struct gruc_view {
+    uint32_t buffer; /* GRUC_NONE: none */
+    uint32_t column; /* first number within a step */
+    uint32_t step;   /* numbers from step to step */
+    int stepped;     /* each step has its own place */
+    int reversed;    /* steps from the end */
+    int next;        /* of a CARRY: the copy being written */
+};
+
+/* A value that a stage loads or stores. */
+struct gruc_edge {
+    gruc_ref value;
+    struct gruc_view view;
+};
+
+/* All matmul operations of a stage with one left operand; n of them are computed together. */
+struct gruc_product {
+    gruc_ref left;
+    struct gruc_view view;
+    uint32_t depth; /* length of the contracted axis */
+    gruc_ref *ops;
+    size_t n_ops, ops_capacity;
+};
+
+enum gruc_stage_kind {
+    GRUC_STAGE_SWEEP,   /* products, maybe none, and the pointwise operations after them */
+    GRUC_STAGE_REDUCE,  /* one reduction over units */
+    GRUC_STAGE_EMBED,   /* rows of a table by id */
+    GRUC_STAGE_INITIAL, /* a layer's state from memory, a given value or zero */
+    GRUC_STAGE_FINAL,   /* a layer's state to memory */
+    GRUC_STAGE_SCAN,
+};
+
+struct gruc_stage {
+    enum gruc_stage_kind kind;
+    unsigned level;
+    uint32_t width;
+    gruc_ref *ops; /* operation numbers in order */
+    size_t n_ops, ops_capacity;
+    struct gruc_product *products;
+    size_t n_products, products_capacity;
+    struct gruc_edge *loads;
+    size_t n_loads, loads_capacity;
+    struct gruc_edge *stores;
+    size_t n_stores, stores_capacity;
+    struct gruc_group *body;        /* of a scan: its stages */
+    struct gruc_view *carries;      /* of a scan: a CARRY buffer for each carried value */
+    struct gruc_view *first;        /* where its first value stands; NONE: already there, or zero */
+    size_t n_carries;
+};
+
+struct gruc_group {
+    int is_sweep;
+    struct gruc_steps steps;
+    unsigned phase;
+    struct gruc_stage *stages; /* in order */
+    size_t n_stages, stages_capacity;
+};
+
+struct gruc_schedule {
+    struct gruc_ir *ir;
+    struct gruc_buffer *buffers;
+    size_t n_buffers, buffers_capacity;
+    struct gruc_group *groups;
+    size_t n_groups, groups_capacity;
+};
+
+/* Schedules IR that all passes have run on; inserts copy operations into it. Lives in ir's arena. */
+enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
+                                     struct gruc_schedule **out);
+
+/* In words, a line a stage, for people. */
+struct gruc_strbuf;
+void gruc_schedule_describe(const struct gruc_schedule *schedule, struct gruc_strbuf *out);
+
+#endif
