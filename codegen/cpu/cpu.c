@@ -63,4 +63,5 @@ const struct gruc_backend gruc_backend_cpu = {
     .jit = cpu_jit,
     .emit = emit,
     .describe = describe,
+    .facts = cpu_facts,
 };

@@ -98,8 +98,7 @@ static void emit_one_row(struct entry *n, int is_step)
             parameters[count++] = e->t_i64;
     for (uint32_t i = 0; i < info->n_outputs; i++)
         parameters[count++] = e->t_ptr;
-    LLVMValueRef f = begin_entry(n, is_step ? "step" : "run", is_step ? e->t_void : e->t_i32,
-                                 parameters, count);
+    LLVMValueRef f = begin_entry(n, is_step ? "step" : "run", e->t_i32, parameters, count);
     unsigned slots = CPU_SLOT_STEPS + info->n_steps + info->n_inputs + info->n_outputs;
     LLVMValueRef v_args = LLVMBuildAlloca(e->builder, LLVMArrayType(e->t_i64, slots), "args");
     uint64_t bytes = stack_bytes(info, is_step);
@@ -126,10 +125,7 @@ static void emit_one_row(struct entry *n, int is_step)
     for (uint32_t i = 0; i < info->n_outputs; i++)
         set_slot(e, v_args, slot++, LLVMGetParam(f, parameter++));
     LLVMValueRef v = LLVMBuildCall2(e->builder, n->run_type, n->v_run, &v_args, 1, "");
-    if (is_step)
-        LLVMBuildRetVoid(e->builder);
-    else
-        LLVMBuildRet(e->builder, v);
+    LLVMBuildRet(e->builder, v);
 }
 
 void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *extra,

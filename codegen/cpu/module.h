@@ -38,5 +38,7 @@ void cpu_trace_time(const struct gruc_trace *trace, const char *phase, double st
 enum gruc_status cpu_jit(struct gruc_ir *ir, const struct gruc_target *target,
                          const struct gruc_trace *trace, struct gruc_diag *diag,
                          struct gruc_jit_code *out);
+enum gruc_status cpu_facts(struct gruc_ir *ir, const struct gruc_target *target,
+                           struct gruc_diag *diag, struct gruc_facts *out);
 
 #endif

@@ -86,6 +86,16 @@ static LLVMTypeRef element_type(LLVMValueRef v)
     return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
 }
 
+/* Towards zero; saturates, and NaN gives 0. */
+static LLVMValueRef to_integer(struct cpu_emitter *e, LLVMValueRef x, unsigned lanes)
+{
+    LLVMTypeRef overload[2] = {l_vector(e->t_i32, lanes), l_vector(e->t_float, lanes)};
+    unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overload, 2);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, overload, 2);
+    return LLVMBuildCall2(e->builder, type, function, &x, 1, "");
+}
+
 static LLVMValueRef cast(struct cpu_emitter *e, enum gruc_opcode code, LLVMValueRef x,
                          unsigned lanes)
 {
@@ -94,8 +104,8 @@ static LLVMValueRef cast(struct cpu_emitter *e, enum gruc_opcode code, LLVMValue
         return LLVMBuildUIToFP(e->builder, x, floats, "");
     if (code == GRUC_OP_TO_FLOAT && from == e->t_i32)
         return LLVMBuildSIToFP(e->builder, x, floats, "");
-    if (code == GRUC_OP_TO_INT && from == e->t_float) /* saturates; ids are validated before */
-        return LLVMBuildFPToSI(e->builder, x, l_vector(e->t_i32, lanes), "");
+    if (code == GRUC_OP_TO_INT && from == e->t_float)
+        return to_integer(e, x, lanes);
     if (code == GRUC_OP_TO_BOOL && from == e->t_float)
         return LLVMBuildFCmp(e->builder, LLVMRealUNE, x, LLVMConstNull(floats), "");
     if (code == GRUC_OP_TO_BOOL && from == e->t_i32)

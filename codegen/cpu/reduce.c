@@ -5,14 +5,13 @@
 
 enum { LANES = 16 };
 
-/* How values of lanes are joined, and what a lane without a unit holds. */
 struct reduction {
     struct cpu_emitter *e;
     const struct cpu_edge *edge;
     unsigned lanes, vectors; /* of a register; registers that make sixteen lanes */
     LLVMTypeRef element;
     LLVMValueRef (*join)(struct reduction *r, LLVMValueRef a, LLVMValueRef b);
-    double identity;
+    double identity, absent; /* of joining; of a lane without a unit */
     LLVMValueRef v_row;      /* address of the row */
 };
 
@@ -32,9 +31,9 @@ static LLVMValueRef join_any(struct reduction *r, LLVMValueRef a, LLVMValueRef b
     return LLVMBuildOr(r->e->builder, a, b, "");
 }
 
-static LLVMValueRef identity(struct reduction *r)
+static LLVMValueRef all_lanes(struct reduction *r, double number)
 {
-    LLVMValueRef v = r->element == r->e->t_float ? LLVMConstReal(r->element, r->identity)
+    LLVMValueRef v = r->element == r->e->t_float ? LLVMConstReal(r->element, number)
                                                  : LLVMConstInt(r->element, 0, 0);
     return l_splat(r->e, v, r->lanes);
 }
@@ -51,7 +50,7 @@ static LLVMValueRef load_units(struct reduction *r, LLVMValueRef v_unit, unsigne
     unsigned first = vector * r->lanes, valid = count <= first ? 0 : count - first;
     if (valid >= r->lanes)
         return l_load(e, type, address, bytes);
-    LLVMValueRef v = identity(r);
+    LLVMValueRef v = all_lanes(r, r->absent);
     for (unsigned i = 0; i < valid; i++) {
         LLVMValueRef at = l_offset(e, address, l_i64(e, (uint64_t)i * bytes));
         LLVMValueRef one = l_load(e, r->element, at, bytes);
@@ -89,7 +88,7 @@ static LLVMValueRef reduce(struct reduction *r,
     LLVMValueRef v_sum[LANES], v_phi[LANES];
     LLVMTypeRef type = l_vector(r->element, r->lanes);
     for (unsigned i = 0; i < r->vectors; i++)
-        v_sum[i] = identity(r);
+        v_sum[i] = all_lanes(r, r->identity);
     if (whole > 0) {
         LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_loop = l_block(e, "units");
         LLVMBuildBr(e->builder, b_loop);
@@ -129,13 +128,13 @@ static LLVMValueRef above(struct reduction *r, LLVMValueRef v, LLVMValueRef v_ta
 
 static LLVMValueRef keep_above(struct reduction *r, LLVMValueRef v, void *v_tau)
 {
-    return LLVMBuildSelect(r->e->builder, above(r, v, v_tau), v, identity(r), "");
+    return LLVMBuildSelect(r->e->builder, above(r, v, v_tau), v, all_lanes(r, r->identity), "");
 }
 
 static LLVMValueRef count_above(struct reduction *r, LLVMValueRef v, void *v_tau)
 {
     LLVMValueRef one = l_splat(r->e, LLVMConstReal(r->e->t_float, 1.0), r->lanes);
-    return LLVMBuildSelect(r->e->builder, above(r, v, v_tau), one, identity(r), "");
+    return LLVMBuildSelect(r->e->builder, above(r, v, v_tau), one, all_lanes(r, r->identity), "");
 }
 
 /* tau = (sum of the support - 1) / its size; starting from all units, the support shrinks to those
@@ -172,12 +171,15 @@ void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_
     const struct cpu_edge *edge = &s->edges[0];
     struct reduction r = {
         .e = e, .edge = edge, .lanes = e->target->lanes, .vectors = LANES / e->target->lanes,
-        .element = cpu_memory_type(e, edge->dtype), .join = join_sum, .identity = -0.0};
+        .element = cpu_memory_type(e, edge->dtype), .join = join_sum, .identity = -0.0,
+        .absent = -0.0};
     if (code == GRUC_OP_REDUCE_MAX) {
         r.join = join_max;
-        r.identity = -__builtin_inf();
+        r.identity = r.absent = -__builtin_inf();
     } else if (code == GRUC_OP_REDUCE_ANY) {
         r.join = join_any;
+    } else if (code == GRUC_OP_SPARSEMAX_THRESHOLD) {
+        r.absent = -__builtin_inf(); /* above no threshold */
     }
     struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, 1));
     r.v_row = l_offset(e, edge->v_base, l_mul(e, loop.v_index, edge->v_stride));

@@ -45,13 +45,13 @@ static void check_arguments(struct cpu_run *r)
     struct cpu_emitter *e = r->e;
     LLVMValueRef v_abi = cpu_load_slot(e, r->v_args, CPU_SLOT_abi, e->t_i64);
     return_if(e, differs(e, v_abi, l_i64(e, GRUC_ABI_VERSION)), GRUC_ERROR_ABI);
+    if (e->info->batch != 0)
+        return_if(e, differs(e, r->v_batch, l_i64(e, e->info->batch)), GRUC_ERROR_BATCH);
     return_if(e, below(e, r->v_batch, r->v_first), GRUC_ERROR_ARGUMENT);
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r->v_batch, r->v_first, "");
     return_if(e, below(e, v_left, r->v_rows), GRUC_ERROR_ARGUMENT);
     if (e->info->flags & GRUC_MODULE_COUPLED)
         return_if(e, differs(e, r->v_rows, r->v_batch), GRUC_ERROR_ARGUMENT);
-    if (e->info->batch != 0)
-        return_if(e, differs(e, r->v_batch, l_i64(e, e->info->batch)), GRUC_ERROR_BATCH);
     for (uint32_t i = 0; i < e->info->n_steps; i++) {
         LLVMValueRef v_wanted = l_i64(e, e->info->steps[i]);
         LLVMValueRef v_wrong = e->info->steps[i] != 0
@@ -60,11 +60,26 @@ static void check_arguments(struct cpu_run *r)
                                                    l_i64(e, 0), "");
         return_if(e, v_wrong, GRUC_ERROR_STEPS);
     }
-    if (e->info->state_bytes == 0)
-        return;
-    LLVMValueRef v_missing = LLVMBuildIsNull(e->builder, r->v_state, "");
-    if (!is_stateful(e->ir))
-        v_missing = LLVMBuildAnd(e->builder, v_missing, flag_set(r, GRUC_ARGS_CARRY), "");
+    if (e->info->state_bytes != 0) {
+        LLVMValueRef v_missing = LLVMBuildIsNull(e->builder, r->v_state, "");
+        if (!is_stateful(e->ir))
+            v_missing = LLVMBuildAnd(e->builder, v_missing, flag_set(r, GRUC_ARGS_CARRY), "");
+        return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
+    }
+}
+
+/* A missing array is an error unless there is nothing to read or write. */
+static void check_arrays(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_missing = LLVMConstInt(e->t_i1, 0, 0);
+    uint32_t first = CPU_SLOT_STEPS + e->info->n_steps;
+    uint32_t count = e->info->n_inputs + e->info->n_outputs;
+    for (uint32_t i = 0; i < count; i++) {
+        LLVMValueRef v_array = cpu_load_slot(e, r->v_args, first + i, e->t_ptr);
+        v_missing = LLVMBuildOr(e->builder, v_missing,
+                                LLVMBuildIsNull(e->builder, v_array, ""), "");
+    }
     return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
 }
 
@@ -121,6 +136,10 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     for (unsigned i = 0; i < e->ir->n_symbols; i++)
         r.v_steps[i] = cpu_load_slot(e, r.v_args, CPU_SLOT_STEPS + i, e->t_i64);
     check_arguments(&r);
+    LLVMValueRef v_is_empty =
+        LLVMBuildICmp(e->builder, LLVMIntEQ, r.v_rows, l_i64(e, 0), "");
+    return_if(e, v_is_empty, GRUC_OK);
+    check_arrays(&r);
     LLVMBasicBlockRef b_bad = l_block(e, "bad_id"), b_after = l_block(e, "valid");
     cpu_emit_validate(&r, b_bad);
     LLVMBuildBr(e->builder, b_after);
@@ -128,7 +147,6 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_ERROR_ID, 0));
     LLVMPositionBuilderAtEnd(e->builder, b_after);
     return_if(e, flag_set(&r, GRUC_ARGS_VALIDATE), GRUC_OK);
-    return_if(e, LLVMBuildICmp(e->builder, LLVMIntEQ, r.v_rows, l_i64(e, 0), ""), GRUC_OK);
     LLVMValueRef v_each = group_rows(&r), v_tile_rows = tile_rows(&r, v_each);
     LLVMValueRef v_given = cpu_emit_given_bits(&r);
     struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r.v_rows, v_each);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 1024, LINE_BYTES = 512 };
+enum { TEXT_BYTES = 1024, LINE_BYTES = 1024 };
 
 /* Copies the line into room, shortened when it is longer; NULL when there is none or the mark lies
  * beyond what fits. */
