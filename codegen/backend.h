@@ -72,6 +72,9 @@ struct gruc_backend {
                               struct gruc_diag *diag, struct gruc_facts *out);
     /* What it makes code for, one a line, this machine first; NULL: this machine only. */
     enum gruc_status (*targets)(struct gruc_strbuf *out);
+    /* The triple and processor that code for target is for, in arena; NULL: makes no files. */
+    enum gruc_status (*resolve)(const struct gruc_target *target, struct gruc_arena *arena,
+                                struct gruc_diag *diag, const char **triple, const char **cpu);
 };
 
 extern const struct gruc_backend gruc_backend_cpu; /* only in builds with LLVM */

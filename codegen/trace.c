@@ -18,7 +18,7 @@ static enum gruc_status dump(const struct gruc_trace *trace, const char *pass,
     if (file == NULL)
         return GRUC_ERROR_MEMORY;
     enum gruc_status status = gruc_ir_print(ir, file);
-    if (fclose(file) != 0 && status == GRUC_OK)
+    if ((fclose(file) != 0 || text == NULL) && status == GRUC_OK)
         status = GRUC_ERROR_MEMORY;
     if (status == GRUC_OK)
         trace->dump(trace->dump_context, pass, text);

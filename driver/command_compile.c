@@ -103,6 +103,34 @@ static enum gruc_status print_kind(struct gruc_compilation *compilation,
     return status;
 }
 
+static int is_machine_code(enum gruc_emit kind)
+{
+    return kind == GRUC_EMIT_OBJ || kind == GRUC_EMIT_STATIC || kind == GRUC_EMIT_SHARED ||
+           kind == GRUC_EMIT_EXE;
+}
+
+/* Code for the processor of this machine may not run on an older one: say so once. */
+static enum gruc_status note_processor(struct gruc_compilation *compilation,
+                                       const struct wanted *wanted)
+{
+    const struct gruc_backend *cpu = gruc_backend_find("cpu");
+    const struct gruc_target *target = &compilation->target;
+    int code = 0;
+    for (size_t i = 0; i < wanted->count; i++)
+        code |= is_machine_code(wanted->kinds[i]);
+    if (!code || cpu == NULL || target->triple != NULL || target->cpu != NULL)
+        return GRUC_OK;
+    struct gruc_arena arena;
+    const char *triple = NULL, *name = NULL;
+    gruc_arena_init(&arena);
+    enum gruc_status status = cpu->resolve(target, &arena, &compilation->diag, &triple, &name);
+    if (status == GRUC_OK)
+        gruc_diag_note(&compilation->diag, (struct gruc_mark){0},
+                       "code for the processor of this machine, %s; --cpu=NAME for another", name);
+    gruc_arena_finish(&arena);
+    return status;
+}
+
 static enum gruc_status write_all(const struct gruc_options *options,
                                   struct gruc_model_handle *handle, const char *path,
                                   struct wanted *wanted)
@@ -111,6 +139,7 @@ static enum gruc_status write_all(const struct gruc_options *options,
     struct gruc_arena arena;
     gruc_compilation_init(&compilation, options);
     gruc_compilation_set_model(&compilation, handle);
+    GRUC_TRY(note_processor(&compilation, wanted));
     if (strcmp(path, "-") == 0)
         return print_kind(&compilation, handle, wanted->kinds[0]);
     gruc_arena_init(&arena);

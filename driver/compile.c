@@ -198,8 +198,12 @@ enum gruc_status gruc_compile_artifact(struct gruc_compilation *compilation,
     enum gruc_status status = gruc_compile_lower(compilation, handle, &arena, &ir);
     if (status == GRUC_OK)
         status = gruc_compile_choose(compilation, ir, 1, &backend);
+    struct gruc_target target = compilation->target;
     if (status == GRUC_OK)
-        status = gruc_info_json(compilation, handle, ir, &info);
+        status = backend->resolve(&compilation->target, &arena, &compilation->diag, &target.triple,
+                                  &target.cpu);
+    if (status == GRUC_OK)
+        status = gruc_info_json(handle, ir, &target, &info);
     if (status == GRUC_OK)
         status = backend->emit(ir, &compilation->target, artifact, info.text, &compilation->trace,
                                &compilation->diag, out);

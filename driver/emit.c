@@ -91,7 +91,7 @@ enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf
     if (file == NULL)
         return GRUC_ERROR_MEMORY;
     enum gruc_status status = gruc_ir_print(ir, file);
-    if (fclose(file) != 0 && status == GRUC_OK)
+    if ((fclose(file) != 0 || text == NULL) && status == GRUC_OK)
         status = GRUC_ERROR_MEMORY;
     if (status == GRUC_OK)
         gruc_strbuf_append(out, text, length);

@@ -29,10 +29,10 @@ enum gruc_status gruc_emit_header(struct gruc_compilation *compilation,
                                   struct gruc_model_handle *handle, struct gruc_strbuf *out);
 enum gruc_status gruc_emit_dot(struct gruc_compilation *compilation,
                                struct gruc_model_handle *handle, struct gruc_strbuf *out);
-/* The JSON text of NAME_info: shapes, types, target, digests of model and weights. */
-enum gruc_status gruc_info_json(const struct gruc_compilation *compilation,
-                                const struct gruc_model_handle *handle, const struct gruc_ir *ir,
-                                struct gruc_strbuf *out);
+/* The JSON text of NAME_info: shapes, types, target, digests of model and weights. target names its
+ * triple and processor. */
+enum gruc_status gruc_info_json(const struct gruc_model_handle *handle, const struct gruc_ir *ir,
+                                const struct gruc_target *target, struct gruc_strbuf *out);
 enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf *out);
 
 #endif

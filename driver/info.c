@@ -82,20 +82,17 @@ static void append_target(struct gruc_strbuf *out, const struct gruc_target *tar
         [GRUC_ACCURACY_APPROX] = "approx",
     };
     gruc_strbuf_text(out, ",\"target\":{\"triple\":");
-    gruc_strbuf_json(out, target->triple != NULL ? target->triple : "native");
+    gruc_strbuf_json(out, target->triple);
     gruc_strbuf_text(out, ",\"cpu\":");
-    gruc_strbuf_json(out, target->cpu != NULL      ? target->cpu
-                          : target->triple == NULL ? "native"
-                                                   : "generic");
+    gruc_strbuf_json(out, target->cpu);
     gruc_strbuf_text(out, ",\"features\":");
     gruc_strbuf_json(out, target->features != NULL ? target->features : "");
     gruc_strbuf_format(out, ",\"optimization\":%d,\"accuracy\":\"%s\"}", target->optimization,
                        accuracies[target->accuracy]);
 }
 
-enum gruc_status gruc_info_json(const struct gruc_compilation *compilation,
-                                const struct gruc_model_handle *handle, const struct gruc_ir *ir,
-                                struct gruc_strbuf *out)
+enum gruc_status gruc_info_json(const struct gruc_model_handle *handle, const struct gruc_ir *ir,
+                                const struct gruc_target *target, struct gruc_strbuf *out)
 {
     const struct gruc_model *model = handle->model;
     gruc_strbuf_text(out, "{\"name\":");
@@ -105,7 +102,7 @@ enum gruc_status gruc_info_json(const struct gruc_compilation *compilation,
     append_ports(out, ir, "inputs", ir->inputs, ir->n_inputs);
     append_ports(out, ir, "outputs", ir->outputs, ir->n_outputs);
     append_states(out, ir);
-    append_target(out, &compilation->target);
+    append_target(out, target);
     gruc_strbuf_format(
         out, ",\"model_fnv1a\":\"%016" PRIx64 "\",\"weights_fnv1a\":\"%016" PRIx64 "\"}",
         digest_bytes(digest_start, handle->text, handle->length), digest_weights(model));

@@ -385,6 +385,8 @@ enum gruc_status gruc_check_recurrent(struct gruc_checker *checker, struct gruc_
 
 void gruc_check_unroll(struct gruc_checker *checker, const struct gruc_layer *layer)
 {
+    if (checker->model->lineage == GRUC_KERAS3)
+        return; /* it takes the steps of each call; a loop gives the same numbers */
     for (size_t i = 0; i < 2 && layer->recurrences[i].layer != NULL; i++) {
         const struct gruc_layer *gru = layer->recurrences[i].layer;
         const struct gruc_argument *unroll = gruc_layer_argument(gru, GRUC_ARGUMENT_GRU_unroll);

@@ -234,9 +234,12 @@ static void check_softmax(struct gruc_checker *checker, struct gruc_layer *layer
     const struct gruc_mask *mask = layer->input->mask;
     if (!want_float(checker, layer) || want_width(checker, layer) == 0)
         return;
-    if (axis->value.integer != -1 && axis->value.integer != layer->input->rank)
+    if (gruc_layer_softmax_over_steps(layer))
+        gruc_check_layout(checker, layer->input, 0, layer->mark);
+    else if (axis->value.integer != -1 && axis->value.integer != layer->input->rank)
         gruc_diag_error(checker->diag, GRUC_E_NOT_YET, axis->mark,
-                        "softmax over another axis than the last is not supported yet");
+                        "softmax is over the last axis or the steps; another axis is not "
+                        "supported yet");
     if (mask != NULL) {
         gruc_diag_error(checker->diag, GRUC_E_SOFTMAX_MASK, layer->mark,
                         "a mask over steps reaches this Softmax, which cannot use it");

@@ -89,6 +89,12 @@ int64_t gruc_layer_integer(const struct gruc_layer *layer, enum gruc_argument_id
     return gruc_layer_argument(layer, id)->value.integer;
 }
 
+int gruc_layer_softmax_over_steps(const struct gruc_layer *layer)
+{
+    int64_t axis = gruc_layer_integer(layer, GRUC_ARGUMENT_SOFTMAX_axis);
+    return layer->input->rank == 2 && (axis == 1 || axis == -2);
+}
+
 double gruc_layer_number(const struct gruc_layer *layer, enum gruc_argument_id id)
 {
     return gruc_layer_argument(layer, id)->value.number;

@@ -67,6 +67,9 @@ struct gruc_argument *gruc_layer_argument(const struct gruc_layer *layer,
 int64_t gruc_layer_integer(const struct gruc_layer *layer, enum gruc_argument_id id);
 double gruc_layer_number(const struct gruc_layer *layer, enum gruc_argument_id id);
 
+/* Whether a Softmax goes over the steps of a sequence (B,T,F), not over its last axis. */
+int gruc_layer_softmax_over_steps(const struct gruc_layer *layer);
+
 /* Why cuDNN cannot compute a GRU with these options, NULL when it can. */
 const char *gruc_layer_cudnn_refusal(const struct gruc_layer *gru);
 

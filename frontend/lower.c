@@ -154,6 +154,7 @@ static gruc_ref lower_dense(struct gruc_lowering *lowering, const struct gruc_la
 static gruc_ref lower_function(struct gruc_lowering *lowering, const struct gruc_layer *layer)
 {
     struct gruc_activation function = {0};
+    gruc_ref x = gruc_lower_plain(lowering, layer->input);
     const struct gruc_argument *limit;
     switch (layer->kind) {
     case GRUC_LAYER_RELU:
@@ -178,6 +179,8 @@ static gruc_ref lower_function(struct gruc_lowering *lowering, const struct gruc
         function.parameters[0] = gruc_layer_number(layer, GRUC_ARGUMENT_ELU_alpha);
         break;
     case GRUC_LAYER_SOFTMAX:
+        if (gruc_layer_softmax_over_steps(layer))
+            return gruc_lower_softmax_over_steps(lowering, x);
         function.act = gruc_act_get(GRUC_ACT_SOFTMAX);
         break;
     default:
@@ -185,7 +188,7 @@ static gruc_ref lower_function(struct gruc_lowering *lowering, const struct gruc
             gruc_layer_argument(layer, GRUC_ARGUMENT_ACTIVATION_activation)->value.activation;
         break;
     }
-    return gruc_lower_activation(lowering, gruc_lower_plain(lowering, layer->input), &function);
+    return gruc_lower_activation(lowering, x, &function);
 }
 
 static gruc_ref lower_reshape(struct gruc_lowering *lowering, const struct gruc_layer *layer)

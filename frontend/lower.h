@@ -32,4 +32,7 @@ gruc_ref gruc_lower_activation(struct gruc_lowering *lowering, gruc_ref x,
 enum gruc_status gruc_lower_recurrent(struct gruc_lowering *lowering,
                                       const struct gruc_layer *layer);
 
+/* lower_softmax.c: softmax of a sequence along its steps. */
+gruc_ref gruc_lower_softmax_over_steps(struct gruc_lowering *lowering, gruc_ref x);
+
 #endif

@@ -72,7 +72,7 @@ static enum gruc_status lower_recurrence(struct gruc_lowering *lowering,
         .use_bias = recurrence->bias != NULL,
         .return_sequences = flag(options, GRUC_ARGUMENT_GRU_return_sequences),
         .go_backwards = recurrence->go_backwards,
-        .unroll = flag(options, GRUC_ARGUMENT_GRU_unroll),
+        .unroll = flag(options, GRUC_ARGUMENT_GRU_unroll) && layer->input->dims[0].symbol < 0,
         .zero_output_for_mask = recurrence->zero_output_for_mask,
         .has_mask = layer->mask != NULL,
         .has_initial_state = recurrence->initial_state != NULL,
@@ -91,6 +91,8 @@ static enum gruc_status lower_recurrence(struct gruc_lowering *lowering,
                                     {.integer = gruc_ir_add_gru(lowering->ir, &gru)}};
     gruc_ref op = gruc_build_op(&lowering->builder, GRUC_OP_GRU, operands, count, &number, 1,
                                 GRUC_NONE);
+    if (lowering->ir->failed)
+        return GRUC_ERROR_MEMORY;
     memcpy(out, lowering->ir->ops[op].results, 3 * sizeof *out);
     return GRUC_OK;
 }

@@ -208,7 +208,7 @@ enum gruc_status gruc_lexer_integer(struct gruc_lexer *lexer, int64_t least, int
 
 enum gruc_status gruc_lexer_unsigned(struct gruc_lexer *lexer, uint32_t *out)
 {
-    int64_t number;
+    int64_t number = 0;
     GRUC_TRY(gruc_lexer_integer(lexer, 0, UINT32_MAX, &number));
     *out = (uint32_t)number;
     return GRUC_OK;

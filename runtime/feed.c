@@ -2,13 +2,13 @@
 #include "runtime/feed.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/array.h"
 #include "runtime/memory.h"
 #include "runtime/module.h"
+#include "runtime/words.h"
 
 struct feed {
     const struct gruc_module_info *info;
@@ -29,7 +29,7 @@ static enum gruc_status fail(char *error, enum gruc_status status, const char *f
 {
     va_list list;
     va_start(list, format);
-    vsnprintf(error, GRT_FEED_ERROR_BYTES, format, list);
+    grt_words_vformat(error, GRT_FEED_ERROR_BYTES, format, list);
     va_end(list);
     return status;
 }

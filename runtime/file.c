@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdio.h> /* rename */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "runtime/words.h"
 
 enum { FIRST_ROOM = 1 << 16, MAX_WRITE = 1 << 30, ATTEMPTS = 100 };
 
@@ -97,7 +99,8 @@ static int open_temporary(struct grt_file *file)
     }
     int descriptor = -1;
     for (int attempt = 0; attempt < ATTEMPTS && descriptor < 0; attempt++) {
-        snprintf(file->temporary, room, "%s.tmp-%ld-%d", file->path, (long)getpid(), attempt);
+        grt_words_format(file->temporary, room, "%s.tmp-%ld-%d", file->path, (long)getpid(),
+                         attempt);
         descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor < 0 && errno != EEXIST)
             break;

@@ -9,8 +9,9 @@
  */
 #include "runtime/npy_header.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "runtime/words.h"
 
 enum { MAX_DICTIONARY = 1 << 16, PREFIX = 10, WIDE_PREFIX = 12 };
 enum { HAS_DESCR = 1, HAS_ORDER = 2, HAS_SHAPE = 4 };
@@ -202,13 +203,13 @@ size_t grt_npy_header_write(const struct gruc_array *array, char room[GRT_NPY_HE
         if (types[i].type == array->type)
             descr = types[i].descr;
     size_t length = PREFIX;
-    length += (size_t)snprintf(room + length, GRT_NPY_HEADER_ROOM - length,
+    length += grt_words_format(room + length, GRT_NPY_HEADER_ROOM - length,
                                "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (uint32_t i = 0; i < array->rank; i++) /* at most eight times twenty digits */
-        length += (size_t)snprintf(room + length, GRT_NPY_HEADER_ROOM - length, "%s%lld%s",
+        length += grt_words_format(room + length, GRT_NPY_HEADER_ROOM - length, "%s%lld%s",
                                    i > 0 ? " " : "", (long long)array->dims[i],
                                    i + 1 < array->rank || i == 0 ? "," : "");
-    length += (size_t)snprintf(room + length, GRT_NPY_HEADER_ROOM - length, "), }");
+    length += grt_words_format(room + length, GRT_NPY_HEADER_ROOM - length, "), }");
     while (length % 64 != 63)
         room[length++] = ' ';
     room[length++] = '\n';

@@ -2,11 +2,11 @@
 #include "runtime/session.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/memory.h"
+#include "runtime/words.h"
 
 enum { MAX_THREADS = 1024 };
 
@@ -15,7 +15,7 @@ enum gruc_status grt_session_fail(struct grt_session *session, enum gruc_status 
 {
     va_list list;
     va_start(list, format);
-    vsnprintf(session->error, sizeof session->error, format, list);
+    grt_words_vformat(session->error, sizeof session->error, format, list);
     va_end(list);
     return status;
 }

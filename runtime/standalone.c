@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The main function of a standalone program. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "runtime/file.h"
 #include "runtime/module.h"
 #include "runtime/stream.h"
+#include "runtime/words.h"
 
-enum { EXIT_INPUT = 1, EXIT_USAGE = 2 };
+enum { EXIT_INPUT = 1, EXIT_USAGE = 2, TEXT_ROOM = 2048 };
 enum { OPTION_INPUT = 1, OPTION_OUTPUT, OPTION_CHUNK, OPTION_THREADS, OPTION_INFO, OPTION_HELP };
 
 struct program {
@@ -23,58 +25,79 @@ struct program {
     unsigned char *input_taken, *output_taken;
     int files;  /* --input or --output was given */
     int show_info;
+    int print_failed; /* on standard output */
     char error[GRT_FEED_ERROR_BYTES];
 };
 
-static int complain(const struct program *program, int exit_status)
+/* Text on a standard stream, without what stdio would add to the program's size. */
+static void print(struct program *program, int descriptor, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void print(struct program *program, int descriptor, const char *format, ...)
 {
-    fprintf(stderr, "%s: error: %s\n", program->name, program->error);
+    char text[TEXT_ROOM];
+    const char *words;
+    struct grt_file file = {.descriptor = descriptor};
+    va_list list;
+    va_start(list, format);
+    size_t length = grt_words_vformat(text, sizeof text, format, list);
+    va_end(list);
+    if (grt_file_write(&file, text, length, &words) != GRUC_OK && descriptor == STDOUT_FILENO)
+        program->print_failed = 1;
+}
+
+static int complain(struct program *program, int exit_status)
+{
+    print(program, STDERR_FILENO, "%s: error: %s\n", program->name, program->error);
     return exit_status;
 }
 
-static void print_help(const struct program *program)
+static void print_help(struct program *program)
 {
-    printf("usage: %s [--input [NAME=]FILE.npy]... [--output [NAME=]FILE.npy]... [options]\n"
-           "Runs the model '%s'. Without --input and --output: raw little-endian float32 from\n"
-           "standard input to standard output. '-' is standard input or output.\n"
-           "  --chunk=N    N steps a call, with the state kept from call to call\n"
-           "  --threads=N  share the rows of a batch among N threads\n"
-           "  --info       what the model takes and gives\n"
-           "  --help       this text\n",
-           program->name, program->info->name);
+    print(program, STDOUT_FILENO,
+          "usage: %s [--input [NAME=]FILE.npy]... [--output [NAME=]FILE.npy]... [options]\n"
+          "Runs the model '%s'. Without --input and --output: raw little-endian float32 from\n"
+          "standard input to standard output. '-' is standard input or output.\n"
+          "  --chunk=N    N steps a call, with the state kept from call to call\n"
+          "  --threads=N  share the rows of a batch among N threads\n"
+          "  --info       what the model takes and gives\n"
+          "  --help       this text\n",
+          program->name, program->info->name);
 }
 
-static void print_tensor(const char *kind, const struct gruc_tensor_info *tensor)
+static void print_tensor(struct program *program, const char *kind,
+                         const struct gruc_tensor_info *tensor)
 {
     static const char *const dtypes[] = {"float32", "int32", "bool"};
-    printf("%s %s %s (", kind, tensor->name, dtypes[tensor->dtype]);
+    print(program, STDOUT_FILENO, "%s %s %s (", kind, tensor->name, dtypes[tensor->dtype]);
     for (uint32_t i = 0; i < tensor->rank; i++) {
         int64_t dim = tensor->dims[i];
         const char *comma = i == 0 ? "" : ", ";
         if (dim == GRUC_DIM_BATCH)
-            printf("%sbatch", comma);
+            print(program, STDOUT_FILENO, "%sbatch", comma);
+        else if (grt_dim_symbol(dim) == 0)
+            print(program, STDOUT_FILENO, "%ssteps", comma);
         else if (dim < 0)
-            printf(grt_dim_symbol(dim) == 0 ? "%ssteps" : "%ssteps%d", comma,
-                   grt_dim_symbol(dim));
+            print(program, STDOUT_FILENO, "%ssteps%d", comma, grt_dim_symbol(dim));
         else
-            printf("%s%" PRId64, comma, dim);
+            print(program, STDOUT_FILENO, "%s%" PRId64, comma, dim);
     }
-    printf(")\n");
+    print(program, STDOUT_FILENO, ")\n");
 }
 
-static void print_info(const struct program *program)
+static void print_info(struct program *program)
 {
     const struct gruc_module_info *info = program->info;
-    printf("model %s\n", info->name);
+    print(program, STDOUT_FILENO, "model %s\n", info->name);
     if (info->batch != 0)
-        printf("batch %" PRIu64 "\n", info->batch);
+        print(program, STDOUT_FILENO, "batch %" PRIu64 "\n", info->batch);
     for (uint32_t i = 0; i < info->n_inputs; i++)
-        print_tensor("input", grt_module_input(info, i));
+        print_tensor(program, "input", grt_module_input(info, i));
     for (uint32_t i = 0; i < info->n_outputs; i++)
-        print_tensor("output", grt_module_output(info, i));
+        print_tensor(program, "output", grt_module_output(info, i));
     for (uint32_t i = 0; i < info->n_states; i++)
-        print_tensor("state", grt_module_state(info, i));
-    printf("state bytes %" PRIu64 " a row\n", info->state_bytes);
+        print_tensor(program, "state", grt_module_state(info, i));
+    print(program, STDOUT_FILENO, "state bytes %" PRIu64 " a row\n", info->state_bytes);
 }
 
 /* A number from 1 to most. */
@@ -89,8 +112,8 @@ static int parse_count(struct program *program, const char *option, const char *
         *out = value;
         return 1;
     }
-    snprintf(program->error, sizeof program->error, "--%s wants a number from 1 to %" PRIu64
-             ", not '%s'", option, most, text);
+    grt_words_format(program->error, sizeof program->error,
+                     "--%s wants a number from 1 to %" PRIu64 ", not '%s'", option, most, text);
     return 0;
 }
 
@@ -140,7 +163,8 @@ static int parse_options(struct program *program, int argc, char **argv)
     }
     program->options.threads = (unsigned)threads;
     if (good && optind < argc) {
-        snprintf(program->error, sizeof program->error, "unexpected argument '%s'", argv[optind]);
+        grt_words_format(program->error, sizeof program->error, "unexpected argument '%s'",
+                         argv[optind]);
         good = 0;
     }
     return good ? 0 : 1 + complain(program, EXIT_USAGE);
@@ -151,14 +175,14 @@ static int check_files(struct program *program)
     int outputs = 0;
     for (uint32_t i = 0; i < program->info->n_inputs; i++)
         if (program->input_paths[i] == NULL) {
-            snprintf(program->error, sizeof program->error, "input '%s' is missing",
-                     grt_module_input(program->info, i)->name);
+            grt_words_format(program->error, sizeof program->error, "input '%s' is missing",
+                             grt_module_input(program->info, i)->name);
             return 0;
         }
     for (uint32_t i = 0; i < program->info->n_outputs; i++)
         outputs += program->output_paths[i] != NULL;
     if (outputs == 0)
-        snprintf(program->error, sizeof program->error, "no --output is given");
+        grt_words_format(program->error, sizeof program->error, "no --output is given");
     return outputs > 0;
 }
 
@@ -169,7 +193,7 @@ static int write_outputs(struct program *program)
         const char *path = program->output_paths[i];
         if (path == NULL || gruc_npy_write(path, &program->outputs[i], &words) == GRUC_OK)
             continue;
-        snprintf(program->error, sizeof program->error, "%s: %s", path, words);
+        grt_words_format(program->error, sizeof program->error, "%s: %s", path, words);
         return complain(program, EXIT_INPUT);
     }
     return EXIT_SUCCESS;
@@ -199,8 +223,9 @@ static int run_program(struct program *program, int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (program->options.chunk != 0 && (program->info->flags & GRUC_MODULE_BACKWARD))
-        fprintf(stderr, "%s: warning: a layer reads the sequence from its end; with --chunk it "
-                        "does so within each chunk\n", program->name);
+        print(program, STDERR_FILENO,
+              "%s: warning: a layer reads the sequence from its end; with --chunk it does so "
+              "within each chunk\n", program->name);
     if (program->files)
         return run_files(program);
     enum gruc_status status = grt_stream_run(program->module, &program->options, program->error);
@@ -244,7 +269,7 @@ int grt_standalone_main(int argc, char **argv, gruc_describe_function describe,
     struct grt_module *module;
     enum gruc_status status = grt_module_create(describe, run, NULL, NULL, &module);
     if (status != GRUC_OK) {
-        snprintf(program.error, sizeof program.error, "%s", gruc_status_text(status));
+        grt_words_format(program.error, sizeof program.error, "%s", gruc_status_text(status));
         return complain(&program, EXIT_INPUT);
     }
     program.module = module;
@@ -253,11 +278,12 @@ int grt_standalone_main(int argc, char **argv, gruc_describe_function describe,
     if (allocate(&program))
         exit_status = run_program(&program, argc, argv);
     else {
-        snprintf(program.error, sizeof program.error, "out of memory");
+        grt_words_format(program.error, sizeof program.error, "out of memory");
         exit_status = complain(&program, EXIT_INPUT);
     }
-    if (fflush(stdout) != 0 && exit_status == EXIT_SUCCESS) {
-        snprintf(program.error, sizeof program.error, "standard output cannot be written");
+    if (program.print_failed && exit_status == EXIT_SUCCESS) {
+        grt_words_format(program.error, sizeof program.error,
+                         "standard output cannot be written");
         exit_status = complain(&program, EXIT_INPUT);
     }
     release(&program);

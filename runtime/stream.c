@@ -2,13 +2,13 @@
 #include "runtime/stream.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/file.h"
 #include "runtime/module.h"
+#include "runtime/words.h"
 
 enum { PIECE_BYTES = 1 << 16 };
 
@@ -25,7 +25,7 @@ struct stream {
 static enum gruc_status fail(const struct stream *stream, enum gruc_status status,
                              const char *words)
 {
-    snprintf(stream->error, GRT_FEED_ERROR_BYTES, "%s", words);
+    grt_words_format(stream->error, GRT_FEED_ERROR_BYTES, "%s", words);
     return status;
 }
 

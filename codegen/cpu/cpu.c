@@ -64,4 +64,6 @@ const struct gruc_backend gruc_backend_cpu = {
     .emit = emit,
     .describe = describe,
     .facts = cpu_facts,
+    .targets = cpu_targets,
+    .resolve = cpu_resolve,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a C header says of the code: the module's description and a bound on the stack it uses. */
+/* What others ask of the code: its description and stack use for a header, its target by name. */
 #include "codegen/cpu/module.h"
 
 #include <stdlib.h>
@@ -23,8 +23,7 @@ static void add_frame(LLVMDiagnosticInfoRef diagnostic, void *context)
 static uint64_t watch_frames(LLVMContextRef context, LLVMModuleRef module)
 {
     uint64_t count = 0;
-    LLVMAttributeRef attribute =
-        LLVMCreateStringAttribute(context, "warn-stack-size", 15, "0", 1);
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(context, "warn-stack-size", 15, "0", 1);
     LLVMValueRef f = LLVMGetFirstFunction(module);
     for (; f != NULL; f = LLVMGetNextFunction(f)) {
         if (LLVMIsDeclaration(f))
@@ -53,5 +52,35 @@ enum gruc_status cpu_facts(struct gruc_ir *ir, const struct gruc_target *target,
         *out = (struct gruc_facts){.info = m.info, .stack_bytes = frames + count * FRAME_EXTRA};
     }
     cpu_module_finish(&m);
+    return status;
+}
+
+enum gruc_status cpu_targets(struct gruc_strbuf *out)
+{
+    static const char *const emitted[] = {"x86-64", "aarch64", "riscv64"};
+    cpu_initialize_llvm();
+    char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName();
+    gruc_strbuf_format(out, "%s, cpu %s\n", triple, cpu);
+    LLVMDisposeMessage(triple);
+    LLVMDisposeMessage(cpu);
+    for (size_t i = 0; i < sizeof emitted / sizeof emitted[0]; i++) {
+        LLVMTargetRef target = LLVMGetTargetFromName(emitted[i]);
+        if (target != NULL && LLVMTargetHasTargetMachine(target))
+            gruc_strbuf_format(out, "%s: %s\n", emitted[i], LLVMGetTargetDescription(target));
+    }
+    return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+}
+
+enum gruc_status cpu_resolve(const struct gruc_target *target, struct gruc_arena *arena,
+                             struct gruc_diag *diag, const char **triple, const char **cpu)
+{
+    struct cpu_target opened;
+    enum gruc_status status = cpu_target_open(target, diag, &opened);
+    if (status == GRUC_OK) {
+        *triple = gruc_arena_text(arena, opened.triple, strlen(opened.triple));
+        *cpu = gruc_arena_text(arena, opened.cpu, strlen(opened.cpu));
+        status = *triple == NULL || *cpu == NULL ? GRUC_ERROR_MEMORY : GRUC_OK;
+    }
+    cpu_target_finish(&opened);
     return status;
 }

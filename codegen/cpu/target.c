@@ -146,6 +146,8 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
         LLVMDisposeMessage(error);
         return status;
     }
+    if (wanted->features != NULL || (wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0))
+        GRUC_TRY(cpu_target_check(target, out, diag));
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
                                            level_of(wanted->optimization), LLVMRelocPIC,
                                            LLVMCodeModelDefault);

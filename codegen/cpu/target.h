@@ -23,6 +23,10 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                  struct cpu_target *out);
 void cpu_target_finish(struct cpu_target *target);
 
+/* Reports when LLVM does not know wanted's cpu or features for its triple: target_check.c. */
+enum gruc_status cpu_target_check(LLVMTargetRef target, const struct cpu_target *wanted,
+                                  struct gruc_diag *diag);
+
 /* Registers every target this LLVM was built with; safe to call often. */
 void cpu_initialize_llvm(void);
 

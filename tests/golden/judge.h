@@ -11,7 +11,7 @@
 #define TEST_BOUND_WIDE 0.05
 
 struct test_score {
-    double worst;        /* largest error among numbers within TEST_TOLERANCE */
+    double worst;        /* largest error within TEST_TOLERANCE of numbers up to 2 */
     double worst_share;  /* of its error bound that an error took, among the others */
     unsigned long values, bounded; /* compared; of them judged by their bound */
     unsigned long undecided;       /* the bound is so wide that it tells little */

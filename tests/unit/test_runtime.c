@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Modules, sessions, states, threads and chunks of libgruc_rt, on a module written by hand. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gruc/runtime.h>
 
 #include "runtime/feed.h"
+#include "runtime/words.h"
 #include "tests/unit/fake_module.h"
 #include "tests/unit/suites.h"
 
@@ -577,6 +579,21 @@ static void test_mask_from_lengths(void)
     CU_ASSERT_EQUAL(grt_mask_from_lengths(NULL, 1, 3, mask), GRUC_ERROR_ARGUMENT);
 }
 
+/* The same text as the C library's own, cut at every length. */
+static void test_words(void)
+{
+    char room[80], wanted[80];
+    for (size_t size = 1; size <= sizeof room; size++) {
+#define FORMAT "%s|%.*s|%d|%u|%ld|%lu|%lld|%llu|%zu."
+#define VALUES "text", 2, "longer", -7, 4000000000u, INT64_MIN, UINT64_MAX, -1LL, 10ULL, (size_t)0
+        snprintf(wanted, size, FORMAT, VALUES);
+        CU_ASSERT_EQUAL(grt_words_format(room, size, FORMAT, VALUES), strlen(wanted));
+#undef FORMAT
+#undef VALUES
+        CU_ASSERT_STRING_EQUAL(room, wanted);
+    }
+}
+
 static void test_status_text(void)
 {
     CU_ASSERT_STRING_EQUAL(gruc_status_text(GRUC_OK), "done");
@@ -604,6 +621,7 @@ CU_TestInfo gruc_runtime_tests[] = {
     {"feed: faults", test_feed_faults},
     {"feed: NAME=FILE", test_feed_arguments},
     {"mask: from lengths", test_mask_from_lengths},
+    {"words: as snprintf", test_words},
     {"status: texts", test_status_text},
     CU_TEST_INFO_NULL,
 };
