@@ -77,8 +77,12 @@ struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVM
                                    unsigned count);
 void l_function_end(struct cpu_emitter *e, struct l_function *f);
 
-/* ---- a stage as a function: (weights, rows, then base and row stride in bytes of each edge:
- * products' left operands, loads, stores) ---- */
+/* ---- a stage as a function: (weights, rows, turned, then base and row stride in bytes of each
+ * edge: products' left operands, loads, stores). Turned walks the units from the last block to the
+ * first: every other step does, so that it begins with the weights the step before it ended with,
+ * which are still in the cache. ---- */
+enum { CPU_STAGE_EDGES = 3 };
+
 struct cpu_edge {
     gruc_ref value;
     const struct gruc_view *view;
@@ -92,6 +96,7 @@ struct cpu_stage {
     const struct gruc_stage *stage;
     LLVMValueRef function;
     LLVMTypeRef type;
+    LLVMValueRef v_turned;
     struct cpu_edge edges[CPU_MAX_EDGES];
     size_t n_edges, n_products, n_loads;
 };

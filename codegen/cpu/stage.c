@@ -49,23 +49,25 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int i
     collect_edges(e, out);
     if (e->failed)
         return;
-    LLVMTypeRef parameters[2 + 2 * CPU_MAX_EDGES] = {e->t_ptr, e->t_i64};
+    LLVMTypeRef parameters[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {e->t_ptr, e->t_i64, e->t_i1};
     for (size_t i = 0; i < out->n_edges; i++) {
-        parameters[2 + 2 * i] = e->t_ptr;
-        parameters[3 + 2 * i] = e->t_i64;
+        parameters[CPU_STAGE_EDGES + 2 * i] = e->t_ptr;
+        parameters[CPU_STAGE_EDGES + 1 + 2 * i] = e->t_i64;
     }
     char name[32];
     snprintf(name, sizeof name, "stage%u", e->n_stages++);
-    struct l_function f =
-        l_function_begin(e, name, parameters, (unsigned)(2 + 2 * out->n_edges));
+    struct l_function f = l_function_begin(e, name, parameters,
+                                           (unsigned)(CPU_STAGE_EDGES + 2 * out->n_edges));
     out->function = f.function;
     out->type = f.type;
     add_inline(e, f.function, is_step ? "alwaysinline" : "noinline");
     for (size_t i = 0; i < out->n_edges; i++) {
-        out->edges[i].v_base = LLVMGetParam(f.function, (unsigned)(2 + 2 * i));
-        out->edges[i].v_stride = LLVMGetParam(f.function, (unsigned)(3 + 2 * i));
+        unsigned parameter = (unsigned)(CPU_STAGE_EDGES + 2 * i);
+        out->edges[i].v_base = LLVMGetParam(f.function, parameter);
+        out->edges[i].v_stride = LLVMGetParam(f.function, parameter + 1);
     }
     LLVMValueRef v_rows = LLVMGetParam(f.function, 1);
+    out->v_turned = LLVMGetParam(f.function, 2);
     if (stage->kind == GRUC_STAGE_REDUCE)
         cpu_emit_reduce(e, out, v_rows);
     else if (stage->kind == GRUC_STAGE_EMBED)

@@ -167,7 +167,11 @@ static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_lim
     } else if (whole > 0) {
         struct l_loop loop =
             l_loop_begin(e, l_i64(e, 0), l_i64(e, whole), l_i64(e, units));
-        emit_rows(w, v_first, v_limit, rows, loop.v_index, per_block, w->lanes);
+        LLVMValueRef v_from_end =
+            LLVMBuildSub(e->builder, l_i64(e, whole - units), loop.v_index, "");
+        LLVMValueRef v_unit =
+            LLVMBuildSelect(e->builder, w->s->v_turned, v_from_end, loop.v_index, "");
+        emit_rows(w, v_first, v_limit, rows, v_unit, per_block, w->lanes);
         l_loop_end(e, &loop);
     }
     if (whole < width) {

@@ -165,9 +165,15 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                     LLVMValueRef v_rows)
 {
     struct cpu_emitter *e = r->e;
-    LLVMValueRef arguments[2 + 2 * CPU_MAX_EDGES] = {e->v_weights, v_rows};
-    for (size_t i = 0; i < s->n_edges; i++)
-        cpu_locate(r, s->edges[i].view, at, &arguments[2 + 2 * i], &arguments[3 + 2 * i]);
-    LLVMBuildCall2(e->builder, s->type, s->function, arguments, (unsigned)(2 + 2 * s->n_edges),
-                   "");
+    LLVMValueRef v_turned = LLVMConstInt(e->t_i1, 0, 0);
+    if (at->way == CPU_STEP)
+        v_turned = LLVMBuildTrunc(e->builder, l_add(e, at->v_tile_first, at->v_local), e->t_i1,
+                                  "turned");
+    LLVMValueRef arguments[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {e->v_weights, v_rows, v_turned};
+    for (size_t i = 0; i < s->n_edges; i++) {
+        LLVMValueRef *edge = &arguments[CPU_STAGE_EDGES + 2 * i];
+        cpu_locate(r, s->edges[i].view, at, &edge[0], &edge[1]);
+    }
+    LLVMBuildCall2(e->builder, s->type, s->function, arguments,
+                   (unsigned)(CPU_STAGE_EDGES + 2 * s->n_edges), "");
 }
