@@ -94,7 +94,6 @@ static int open_library(struct ort *ort, const char *library)
         return 1;
     }
     read_table(table, &ort->api);
-    printf("version ort %s\n", get_base()->get_version());
     return 0;
 }
 
@@ -119,16 +118,16 @@ static int make_tensors(struct ort *ort, const struct subject *subject)
     const int64_t steps = (int64_t)sizes->steps;
     const int64_t in_dims[ORT_RANK] = {steps, 1, (int64_t)sizes->width};
     const int64_t out_dims[ORT_OUTPUT_RANK] = {steps, 1, 1, (int64_t)sizes->units};
+    const size_t in_bytes = sizes->steps * sizes->width * sizeof(float);
+    const size_t out_bytes = sizes->steps * sizes->units * sizeof(float);
     return !(succeeded(ort, api->create_cpu_memory_info(ORT_DEVICE_ALLOCATOR, ORT_MEMORY_DEFAULT,
                                                         &ort->memory_info)) &&
-             succeeded(ort, api->create_tensor_with_data(
-                                ort->memory_info, subject->input,
-                                sizes->steps * sizes->width * sizeof *subject->input, in_dims, ORT_RANK,
-                                ORT_FLOAT, &ort->input)) &&
-             succeeded(ort, api->create_tensor_with_data(
-                                ort->memory_info, subject->output,
-                                sizes->steps * sizes->units * sizeof *subject->output, out_dims,
-                                ORT_OUTPUT_RANK, ORT_FLOAT, &ort->output)));
+             succeeded(ort, api->create_tensor_with_data(ort->memory_info, subject->input, in_bytes,
+                                                         in_dims, ORT_RANK, ORT_FLOAT,
+                                                         &ort->input)) &&
+             succeeded(ort, api->create_tensor_with_data(ort->memory_info, subject->output,
+                                                         out_bytes, out_dims, ORT_OUTPUT_RANK,
+                                                         ORT_FLOAT, &ort->output)));
 }
 
 int subject_open_ort(struct subject *subject, const char *library, const char *model)

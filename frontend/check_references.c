@@ -105,7 +105,8 @@ static enum gruc_status add_results(struct gruc_checker *checker, struct gruc_la
         return add_result(checker, layer, ".backward_state");
     }
     GRUC_TRY(add_result(checker, layer, ""));
-    if (layer->kind == GRUC_LAYER_GRU && gruc_layer_integer(layer, GRUC_ARGUMENT_GRU_return_state)) {
+    if (layer->kind == GRUC_LAYER_GRU &&
+        gruc_layer_integer(layer, GRUC_ARGUMENT_GRU_return_state)) {
         layer->n_states = 1;
         return add_result(checker, layer, ".state");
     }

@@ -94,8 +94,8 @@ static void parse_choice(struct gruc_parser *parser, enum gruc_layer_kind kind,
         at += length + (at[length] == '|');
     }
     char room[ROOM];
-    gruc_diag_error(parser->diag, GRUC_E_ARGUMENT_RANGE, node->mark, "'%s' of %s cannot be %s%s%s%s",
-                    row->name, gruc_layer_row(kind)->name,
+    gruc_diag_error(parser->diag, GRUC_E_ARGUMENT_RANGE, node->mark,
+                    "'%s' of %s cannot be %s%s%s%s", row->name, gruc_layer_row(kind)->name,
                     gruc_yaml_describe(node, room, sizeof room),
                     best[0] == '\0' ? "" : "; did you mean '", best, best[0] == '\0' ? "" : "'?");
     gruc_diag_note(parser->diag, (struct gruc_mark){0}, "it is one of %s", row->range);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PRODUCTS = 8, MAX_GATES = 16, MOST_SUMS_OF_A_ROW = 12 };
+enum { MAX_PRODUCTS = 8, MAX_GATES = 16 };
 
 struct sweep {
     struct cpu_emitter *e;
@@ -100,12 +100,12 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
     unsigned room = w->e->target->registers - 4, best = 1;
-    if (rows == 1 && room > MOST_SUMS_OF_A_ROW) /* more only makes longer code */
-        room = MOST_SUMS_OF_A_ROW;
+    /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
+    unsigned most = rows == 1 ? 4 + 4 * w->e->target->fma_rate : room;
     double best_cost = 1e30;
     for (unsigned q = 1; q <= CPU_MAX_VECTORS && q <= vectors; q++) {
         unsigned sums = rows * gates * q * (rows == 1 ? ranges : 1);
-        if (q > 1 && sums > room)
+        if (q > 1 && (sums > room || rows * gates * q > most))
             break;
         double cost = 0;
         for (unsigned left = vectors; left > 0; left -= left < q ? left : q) {

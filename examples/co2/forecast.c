@@ -32,7 +32,8 @@ static struct gruc_array forecast(const struct gruc_array *x)
     return y;
 }
 
-/* From the model's numbers to ppm: the mean of the last year seen, and mean and scale of training. */
+/* From the model's numbers to ppm: the mean of the last year seen, and mean and scale of training.
+ */
 static struct gruc_array in_ppm(const char *folder, const struct gruc_array *y)
 {
     struct gruc_array base = array_read(folder, "base.npy", GRUC_FLOAT32);
@@ -63,8 +64,7 @@ static void print_errors(const char *name, const struct gruc_array *ppm,
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
-        return fprintf(stderr, "usage: %s FOLDER OUTPUT.npy PLOT.svg\n", argv[0]), 2;
+    need_arguments(argc, argv, 4, "FOLDER OUTPUT.npy PLOT.svg");
     struct gruc_array x = array_read(argv[1], "x.npy", GRUC_FLOAT32);
     struct gruc_array truth = array_read(argv[1], "truth.npy", GRUC_FLOAT32);
     struct gruc_array naive = array_read(argv[1], "naive.npy", GRUC_FLOAT32);

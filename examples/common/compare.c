@@ -11,8 +11,7 @@
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
-        return fprintf(stderr, "usage: %s OURS.npy KERAS.npy\n", argv[0]), 2;
+    need_arguments(argc, argv, 3, "OURS.npy KERAS.npy");
     struct gruc_array ours = array_read(NULL, argv[1], GRUC_FLOAT32);
     struct gruc_array theirs = array_read(NULL, argv[2], GRUC_FLOAT32);
     const float *a = ours.data, *b = theirs.data;
@@ -21,11 +20,11 @@ int main(int argc, char **argv)
         require(GRUC_ERROR_SHAPE, argv[1]);
     for (size_t i = 0; i < ours.count; i++) {
         double difference = fabs((double)a[i] - b[i]);
-        if (!(difference <= worst)) /* also when it is no number */
+        if (difference > worst || isnan(difference))
             worst = difference;
         largest = fmax(largest, fabs((double)b[i]));
     }
-    printf("%.1e, numbers reach %.1f", worst, largest);
+    printf("at most %.1e away, where numbers reach %.1f", worst, largest);
     gruc_array_finish(&ours);
     gruc_array_finish(&theirs);
     return worst <= 2e-6 * largest ? EXIT_SUCCESS : 3;

@@ -10,6 +10,14 @@ static void stop(const char *what, const char *why)
     exit(EXIT_FAILURE);
 }
 
+void need_arguments(int argc, char **argv, int count, const char *usage)
+{
+    if (argc == count)
+        return;
+    fprintf(stderr, "usage: %s %s\n", argv[0], usage);
+    exit(2);
+}
+
 void require(enum gruc_status status, const char *what)
 {
     if (status != GRUC_OK)

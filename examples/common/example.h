@@ -8,6 +8,9 @@
 #include <gruc/npy.h>
 #include <gruc/runtime.h>
 
+/* Ends the program with 2 unless there are count arguments, the program's name included. */
+void need_arguments(int argc, char **argv, int count, const char *usage);
+
 /* Ends the program unless status is GRUC_OK; what says what was tried. */
 void require(enum gruc_status status, const char *what);
 

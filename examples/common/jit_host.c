@@ -12,8 +12,8 @@
 static void print_diagnostic(void *context, const struct gruc_diagnostic *diagnostic)
 {
     (void)context;
-    fprintf(stderr, "%s:%u:%u: %s\n", diagnostic->file, diagnostic->line, diagnostic->column,
-            diagnostic->text);
+    fprintf(stderr, "%s:%u:%u: %s\n", diagnostic->file != NULL ? diagnostic->file : "",
+            diagnostic->line, diagnostic->column, diagnostic->text);
 }
 
 int main(int argc, char **argv)
@@ -23,8 +23,7 @@ int main(int argc, char **argv)
     struct grt_module *module;
     struct grt_session *session;
     int64_t dims[GRUC_ABI_MAX_RANK];
-    if (argc != 4)
-        return fprintf(stderr, "usage: %s MODEL.yaml INPUT.npy OUTPUT.npy\n", argv[0]), 2;
+    need_arguments(argc, argv, 4, "MODEL.yaml INPUT.npy OUTPUT.npy");
 
     /* From text to code. The module is immutable: any number of sessions may use it. */
     gruc_options_init(&options);

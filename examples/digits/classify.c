@@ -2,8 +2,8 @@
 /* Reads handwritten digits with a model compiled ahead of time: digits.h and digits.a come from
  *     gruc compile model.yaml -o digits.a --emit=header,static
  *     classify IMAGES.npy LABELS.npy KERAS.npy OUTPUT.npy
- * runs all images in one call and compares with what they show and with what Keras read. Exit status 3 when gruc and Keras read a different number of them
- * rightly. */
+ * runs all images in one call and counts how many it reads rightly, and how many Keras did. Exit
+ * status 3 when the two counts differ. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,8 +53,7 @@ static int count_right(const struct gruc_array *probabilities, const struct gruc
 
 int main(int argc, char **argv)
 {
-    if (argc != 5)
-        return fprintf(stderr, "usage: %s IMAGES.npy LABELS.npy KERAS.npy OUTPUT.npy\n", argv[0]), 2;
+    need_arguments(argc, argv, 5, "IMAGES.npy LABELS.npy KERAS.npy OUTPUT.npy");
     struct gruc_array x = array_read(NULL, argv[1], GRUC_FLOAT32);
     struct gruc_array labels = array_read(NULL, argv[2], GRUC_INT32);
     struct gruc_array keras = array_read(NULL, argv[3], GRUC_FLOAT32);

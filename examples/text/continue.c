@@ -24,8 +24,10 @@ static void read_character(struct text *text, int32_t id)
         require(GRUC_ERROR_ID, "text_step");
 }
 
-static void print_text(struct text text, const struct gruc_array *prompt, const int *codes, double temperature)
+static void print_text(const struct text *begun, const struct gruc_array *prompt, const int *codes,
+                       double temperature)
 {
+    struct text text = *begun; /* so that others can go on from there as well */
     uint64_t random = SEED;
     printf("[temperature %.1f]\n", temperature);
     for (size_t i = 0; i < prompt->count; i++)
@@ -40,8 +42,7 @@ static void print_text(struct text text, const struct gruc_array *prompt, const 
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
-        return fprintf(stderr, "usage: %s FOLDER LOGITS.npy\n", argv[0]), 2;
+    need_arguments(argc, argv, 3, "FOLDER LOGITS.npy");
     struct gruc_array prompt = array_read(argv[1], "prompt.npy", GRUC_INT32);
     struct gruc_array logits = array_zeros(3, (const int64_t[]){1, prompt.dims[1], CHARACTERS});
     int codes[CHARACTERS];
@@ -54,8 +55,8 @@ int main(int argc, char **argv)
         memcpy((float *)logits.data + i * CHARACTERS, text.logits, sizeof text.logits);
     }
     array_write(argv[2], &logits);
-    print_text(text, &prompt, codes, 0.5);
-    print_text(text, &prompt, codes, 1.0);
+    print_text(&text, &prompt, codes, 0.5);
+    print_text(&text, &prompt, codes, 1.0);
     gruc_array_finish(&prompt);
     gruc_array_finish(&logits);
     return EXIT_SUCCESS;

@@ -12,7 +12,10 @@
  * are). The second is at most u (|f(x)| + first term). v is itself computed in double precision;
  * its error of some 2^-53 a step, and that of any double reference it is compared with, is covered
  * by taking u a little larger. A sum adds a rounding for each partial sum, in the order that
- * gruc_sum_ranges fixes. */
+ * gruc_sum_ranges fixes.
+ *
+ * Where a number leaves the range of float32, e is infinite from there on, through bounded
+ * functions too: what comes out of them may be NaN. */
 #include "tests/golden/error_rules.h"
 
 #include <math.h>
@@ -29,7 +32,7 @@ double error_of_rounding(double size)
 
 static struct cell rounded(double v, double e)
 {
-    if (fabs(v) + e > 0x1.fffffep127) /* float32 may have an infinity here */
+    if (fabs(v) + e > 0x1.fffffep127 && !isinf(v)) /* float32 may have an infinity here */
         e = (double)INFINITY;
     return (struct cell){v, e + error_of_rounding(fabs(v) + e)};
 }
@@ -66,6 +69,8 @@ static struct cell smaller(struct cell a, struct cell b, double sign)
     /* One operand for certain, else |min(a', b') - min(a, b)| <= max(ea, eb). */
     double gap = sign * (b.v - a.v);
     struct cell chosen = gap > 0 ? a : b;
+    if (isinf(a.e) || isinf(b.e))
+        return (struct cell){chosen.v, (double)INFINITY};
     if (isnan(a.v) || isnan(b.v) || fabs(gap) > a.e + b.e)
         return chosen;
     return (struct cell){chosen.v, fmax(a.e, b.e)};
@@ -73,13 +78,17 @@ static struct cell smaller(struct cell a, struct cell b, double sign)
 
 static struct cell compare(int truth, struct cell a, struct cell b)
 {
-    int near = a.e + b.e > 0 && fabs(a.v - b.v) <= a.e + b.e;
-    return (struct cell){truth, near};
+    double e = a.e + b.e;
+    if (isinf(e) && !isinf(a.v) && !isinf(b.v))
+        return (struct cell){truth, e};
+    return (struct cell){truth, e > 0 && fabs(a.v - b.v) <= e};
 }
 
 static struct cell select(struct cell condition, struct cell yes, struct cell no)
 {
     struct cell chosen = condition.v != 0 ? yes : no, other = condition.v != 0 ? no : yes;
+    if (isinf(condition.e))
+        return (struct cell){chosen.v, condition.e};
     if (condition.e == 0 || (isinf(chosen.v) && chosen.v == other.v))
         return chosen;
     return (struct cell){chosen.v, fmax(chosen.e, fabs(chosen.v - other.v) + other.e)};
@@ -157,7 +166,9 @@ struct cell error_prim(enum gruc_prim prim, struct cell x)
 {
     const struct gruc_bound *bound = &gruc_prim_describe(prim)->bound;
     double v = gruc_prim_reference(prim, x.v), e = 0;
-    if (x.e > 0)
+    if (isinf(x.e) && !isinf(x.v))
+        return (struct cell){v, x.e};
+    if (x.e > 0 && !isinf(x.v))
         e = spread(v, gruc_prim_reference(prim, x.v - x.e), gruc_prim_reference(prim, x.v + x.e));
     /* An ulp is at most 2^-23 of the number, and at least the smallest subnormal. */
     double ulps = bound->ulp * (2 * unit * (fabs(v) + e) + tiny);

@@ -45,4 +45,12 @@ for code in $(sed -n 's/^GRUC_ERROR_ROW(\([1-6][0-9][0-9]\),.*/E0\1/p' ../../../
     fail "$code" "no model shows it"
   fi
 done
+
+# The tables of the manual come from the same file as the parser.
+awk -f ../../../doc/layers.awk ../../../frontend/layers.def > "$said"
+if sed '1,/^<!-- the rest is made by/d' ../../../doc/model.md | cmp -s - "$said"; then
+  echo "ok errors/doc-model"
+else
+  fail doc-model "make the tables of doc/model.md anew: the comment before them says how"
+fi
 exit $failed
