@@ -53,10 +53,15 @@ class Case:
         """(kind, name, constructor arguments, sources) with default names and inputs."""
         counts, previous = {}, next(iter(self.inputs))
         for kind, args in self.layers:
-            index = counts.get(kind, 0)
-            counts[kind] = index + 1
-            default = snake(kind) + (f"_{index}" if index else "")
-            name = args.get("name", default)
+            for part in ("layer", "backward_layer"):  # a wrapped layer takes a default name too
+                for inner, inner_args in args.get(part, {}).items():
+                    if "name" not in inner_args:
+                        counts[inner] = counts.get(inner, 0) + 1
+            name = args.get("name")
+            if name is None:
+                index = counts.get(kind, 0)
+                counts[kind] = index + 1
+                name = snake(kind) + (f"_{index}" if index else "")
             sources = {"inputs": args.get("inputs", previous), "mask": args.get("mask"),
                        "initial_state": as_list(args.get("initial_state"))}
             own = {k: v for k, v in args.items() if k not in CALL_ARGUMENTS}
