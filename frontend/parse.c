@@ -5,7 +5,7 @@
 #include "frontend/frontend.h"
 #include "frontend/parse.h"
 
-enum { ROOM = 80, NAME_BYTES = 40 };
+enum { ROOM = 80, MODEL_NAME_BYTES = 56, PREFIX_BYTES = 6 };
 
 static void report_unknown_key(struct gruc_parser *parser, const struct gruc_yaml *key,
                                const char *what, const char *const *known)
@@ -54,8 +54,8 @@ static enum gruc_status default_name(struct gruc_parser *parser, const char *pat
     base = base == NULL ? path : base + 1;
     const char *dot = strchr(base, '.');
     size_t length = dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base);
-    if (length > NAME_BYTES - 6)
-        length = NAME_BYTES - 6;
+    if (length > MODEL_NAME_BYTES - PREFIX_BYTES)
+        length = MODEL_NAME_BYTES - PREFIX_BYTES;
     struct gruc_arena *arena = parser->arena;
     int digit = length > 0 && base[0] >= '0' && base[0] <= '9';
     char *name = length == 0 ? gruc_arena_text(arena, "model", 5)

@@ -32,8 +32,8 @@ double error_of_rounding(double size)
 
 static struct cell rounded(double v, double e)
 {
-    if (fabs(v) + e > 0x1.fffffep127 && !isinf(v)) /* float32 may have an infinity here */
-        e = (double)INFINITY;
+    if (isnan(e) || fabs(v) + e > 0x1.fffffep127)
+        e = (double)INFINITY; /* float32 may have an infinity or NaN here */
     return (struct cell){v, e + error_of_rounding(fabs(v) + e)};
 }
 
@@ -47,7 +47,8 @@ struct cell error_constant(double value)
 
 static struct cell product(struct cell a, struct cell b)
 {
-    return (struct cell){a.v * b.v, fabs(a.v) * b.e + fabs(b.v) * a.e + a.e * b.e};
+    double e = fabs(a.v) * b.e + fabs(b.v) * a.e + a.e * b.e;
+    return (struct cell){a.v * b.v, isnan(e) ? (double)INFINITY : e};
 }
 
 static struct cell divide(struct cell a, struct cell b)
@@ -79,7 +80,7 @@ static struct cell smaller(struct cell a, struct cell b, double sign)
 static struct cell compare(int truth, struct cell a, struct cell b)
 {
     double e = a.e + b.e;
-    if (isinf(e) && !isinf(a.v) && !isinf(b.v))
+    if (isinf(e))
         return (struct cell){truth, e};
     return (struct cell){truth, e > 0 && fabs(a.v - b.v) <= e};
 }
@@ -166,13 +167,13 @@ struct cell error_prim(enum gruc_prim prim, struct cell x)
 {
     const struct gruc_bound *bound = &gruc_prim_describe(prim)->bound;
     double v = gruc_prim_reference(prim, x.v), e = 0;
-    if (isinf(x.e) && !isinf(x.v))
+    if (isinf(x.e))
         return (struct cell){v, x.e};
-    if (x.e > 0 && !isinf(x.v))
+    if (x.e > 0)
         e = spread(v, gruc_prim_reference(prim, x.v - x.e), gruc_prim_reference(prim, x.v + x.e));
     /* An ulp is at most 2^-23 of the number, and at least the smallest subnormal. */
     double ulps = bound->ulp * (2 * unit * (fabs(v) + e) + tiny);
-    return (struct cell){v, e + fmax(ulps, bound->absolute) + error_of_rounding(v)};
+    return rounded(v, e + fmax(ulps, bound->absolute));
 }
 
 struct cell error_dot(const struct cell *x, const struct cell *w, uint32_t k, uint32_t stride,
