@@ -7,7 +7,7 @@
  * steps where its length is unknown. Ids and masks are wanted as steps of width 1 instead. */
 
 #include "frontend/layers.h"
-#include "ir/ir.h"
+#include "ir/build.h"
 
 struct gruc_lowering {
     const struct gruc_model *model;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "ir/build.h"
+
 #include <string.h>
 
 #include "ir/act.h"

@@ -190,67 +190,6 @@ struct gruc_ir {
     int failed; /* memory ran out while building; checked once, by gruc_ir_verify */
 };
 
-/* ---- building: ir/build.c. Builders never fail visibly: out of memory sets ir->failed and answers
- * a valid reference of the right kind. Shapes are inferred (ir/shape.c). ---- */
-enum gruc_status gruc_ir_create(struct gruc_arena *arena, const char *name, struct gruc_ir **out);
-gruc_ref gruc_ir_add_region(struct gruc_ir *ir);
-gruc_ref gruc_ir_add_argument(struct gruc_ir *ir, gruc_ref region, struct gruc_type type);
-void gruc_ir_set_yields(struct gruc_ir *ir, gruc_ref region, const gruc_ref *values, size_t count);
-gruc_ref gruc_ir_add_tensor(struct gruc_ir *ir, const char *name, uint32_t rows, uint32_t columns,
-                            const float *data);
-gruc_ref gruc_ir_add_slot(struct gruc_ir *ir, const char *name, uint32_t width);
-gruc_ref gruc_ir_add_gru(struct gruc_ir *ir, const struct gruc_gru *gru);
-void gruc_ir_add_port(struct gruc_ir *ir, int is_output, const struct gruc_port *port);
-
-/* A copy that shares the tensors' data with ir and nothing else. */
-enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *arena,
-                               struct gruc_ir **out);
-
-/* Activations in IR text, in the attribute act and in struct gruc_gru: the row's name where only
- * one row has it, else its ID in act.def (HARD_SIGMOID_KERAS2). find answers NULL for others. */
-struct gruc_act;
-const char *gruc_ir_act_name(const struct gruc_act *act);
-const struct gruc_act *gruc_ir_act_find(const char *text);
-
-/* Where new operations go: at the end of region, with mark as their source. */
-struct gruc_builder {
-    struct gruc_ir *ir;
-    gruc_ref region;
-    struct gruc_mark mark;
-};
-
-/* Adds an operation with any attributes; results get inferred types, GRU's and SCAN's included.
- * Returns the operation. */
-gruc_ref gruc_build_op(struct gruc_builder *builder, enum gruc_opcode code,
-                       const gruc_ref *operands, size_t n_operands,
-                       const struct gruc_attribute *attributes, size_t n_attributes,
-                       gruc_ref region);
-/* The same as a copy of like (its results are not read), with given result types: for operations
- * whose types do not follow from their operands (input, param, reshape). types NULL: inferred. */
-gruc_ref gruc_build_op_like(struct gruc_builder *builder, const struct gruc_op *like,
-                            const struct gruc_type *types);
-/* gruc_build_op for the usual operation with one result, which is returned. */
-gruc_ref gruc_build_value(struct gruc_builder *builder, enum gruc_opcode code,
-                          const gruc_ref *operands, size_t n_operands,
-                          const struct gruc_attribute *attributes, size_t n_attributes);
-gruc_ref gruc_build_input(struct gruc_builder *builder, uint32_t index, struct gruc_type type);
-/* rows x width of a tensor, from row and column on. */
-gruc_ref gruc_build_param(struct gruc_builder *builder, gruc_ref tensor, uint32_t row,
-                          uint32_t rows, uint32_t column, uint32_t width);
-gruc_ref gruc_build_constant(struct gruc_builder *builder, double value);
-gruc_ref gruc_build_unary(struct gruc_builder *builder, enum gruc_opcode code, gruc_ref x);
-gruc_ref gruc_build_binary(struct gruc_builder *builder, enum gruc_opcode code, gruc_ref a,
-                           gruc_ref b);
-gruc_ref gruc_build_select(struct gruc_builder *builder, gruc_ref condition, gruc_ref yes,
-                           gruc_ref no);
-/* bias GRUC_NONE: none. */
-gruc_ref gruc_build_matmul(struct gruc_builder *builder, gruc_ref x, gruc_ref weight,
-                           gruc_ref bias);
-gruc_ref gruc_build_act(struct gruc_builder *builder, gruc_ref x, const char *act,
-                        const double parameters[3]);
-gruc_ref gruc_build_concat(struct gruc_builder *builder, const gruc_ref *values, size_t count);
-gruc_ref gruc_build_reshape(struct gruc_builder *builder, gruc_ref x, struct gruc_type type);
-
 /* ---- reading ---- */
 static inline const struct gruc_op *gruc_ir_def(const struct gruc_ir *ir, gruc_ref value)
 {
@@ -266,6 +205,12 @@ enum gruc_opcode gruc_opcode_find(const char *name, size_t length);
 /* An elementwise operation: a primitive, a cast or a selection; not act, matmul, reductions. */
 int gruc_opcode_is_pointwise(enum gruc_opcode code);
 
+/* Activations in IR text, in the attribute act and in struct gruc_gru: the row's name where only
+ * one row has it, else its ID in act.def (HARD_SIGMOID_KERAS2). find answers NULL for others. */
+struct gruc_act;
+const char *gruc_ir_act_name(const struct gruc_act *act);
+const struct gruc_act *gruc_ir_act_find(const char *text);
+
 /* Into how many contiguous ranges of k a dot product over k of this length is split; each range is
  * accumulated in order by FMA, the first from the bias (or +0), the others from +0; the partial
  * sums are added in order. Range i begins at gruc_sum_range_begin(k, i). */
@@ -273,6 +218,10 @@ unsigned gruc_sum_ranges(uint32_t k);
 uint32_t gruc_sum_range_begin(uint32_t k, unsigned range);
 
 /* ---- whole-module services ---- */
+/* A copy that shares the tensors' data with ir and nothing else. */
+enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *arena,
+                               struct gruc_ir **out);
+
 /* Checks every rule of the IR; a violation is a defect of gruc: GRUC_ERROR_INTERNAL with a message
  * naming the operation and the pass (after). GRUC_ERROR_MEMORY when building ran out of memory. */
 enum gruc_status gruc_ir_verify(const struct gruc_ir *ir, const char *after,

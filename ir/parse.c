@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "ir/build.h"
 #include "ir/lexer.h"
 #include "ir/opcode.h"
 #include "ir/shape.h"

@@ -3,7 +3,7 @@
 #define GRUC_IR_PASSES_ACT_BUILDER_H
 
 #include "ir/expr.h"
-#include "ir/ir.h"
+#include "ir/build.h"
 
 /* An expression builder that adds operations through builder, which must outlive it. */
 struct gruc_expr_builder gruc_act_builder(struct gruc_builder *builder,

@@ -16,7 +16,7 @@ static int has_used_result(const struct gruc_op *op, const unsigned char *used)
     for (size_t i = 0; i < op->n_results; i++)
         if (used[op->results[i]])
             return 1;
-    return op->code == GRUC_OP_FINAL_STATE;
+    return op->code == GRUC_OP_FINAL_STATE || op->code == GRUC_OP_INPUT; /* callers pass it */
 }
 
 /* Takes element i out of an array of count references. */

@@ -2,7 +2,7 @@
 #ifndef GRUC_IR_PASSES_REWRITE_H
 #define GRUC_IR_PASSES_REWRITE_H
 
-#include "ir/ir.h"
+#include "ir/build.h"
 
 /* Rebuilds a region's list of operations front to back: the pass looks at each old operation, and
  * either keeps it or builds others in its place and says which value replaces which. Operands,

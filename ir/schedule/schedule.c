@@ -2,6 +2,7 @@
 #include "ir/schedule/schedule.h"
 
 #include "ir/base/strbuf.h"
+#include "ir/build.h"
 #include "ir/schedule/scheduler.h"
 
 void gruc_scheduler_cover(struct gruc_scheduler *s)

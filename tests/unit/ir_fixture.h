@@ -2,7 +2,7 @@
 #ifndef GRUC_TESTS_UNIT_IR_FIXTURE_H
 #define GRUC_TESTS_UNIT_IR_FIXTURE_H
 
-#include "ir/ir.h"
+#include "ir/build.h"
 
 /* A module under construction and the last message about it. */
 struct fixture {
