@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The command line: exit statuses, what goes where, emitted files in use, no partial files.
+set -u
+cd "$(dirname "$0")/.."
+root=$PWD
+build=${GRUC_BUILD:-$root/build}
+gruc=$build/gruc
+cases=$root/tests/golden/keras/cases
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+export NO_COLOR=1 LC_ALL=C
+failed=0
+
+# check NAME STATUS COMMAND...: the command must exit with the status; out and err keep what it said.
+check() {
+  name=$1 wanted=$2
+  shift 2
+  "$@" > out 2> err
+  got=$?
+  if [ $got -eq "$wanted" ]; then
+    echo "ok cli/$name"
+  else
+    echo "not ok cli/$name: exit status $got, not $wanted: $(head -n 2 err | tr '\n' ' ')"
+    failed=1
+  fi
+}
+
+# says NAME FILE TEXT: the file of the last check must hold the text.
+says() {
+  if grep -q -e "$3" "$2"; then
+    echo "ok cli/$1"
+  else
+    echo "not ok cli/$1: no '$3' in: $(head -n 3 "$2" | tr '\n' ' ')"
+    failed=1
+  fi
+}
+
+# same NAME FILE FILE
+same() {
+  if cmp -s "$2" "$3"; then
+    echo "ok cli/$1"
+  else
+    echo "not ok cli/$1: $2 and $3 differ"
+    failed=1
+  fi
+}
+
+# empty NAME FILE
+empty() {
+  if [ ! -s "$2" ]; then
+    echo "ok cli/$1"
+  else
+    echo "not ok cli/$1: $(head -n 1 "$2")"
+    failed=1
+  fi
+}
+
+examples=$root/examples
+co2="$examples/co2/model.yaml"
+if ! "$gruc" targets | grep -q '^cpu  *machine'; then
+  echo "skip cli: this build has no cpu back end"
+  exit 0
+fi
+
+check version 0 "$gruc" --version
+says version-on-stdout out '^gruc [0-9]'
+check help 0 "$gruc" help compile
+says help-lists-emit out '--emit'
+check no-command 2 "$gruc"
+check unknown-command 2 "$gruc" complie "$co2"
+says suggestion err 'compile'
+check unknown-option 2 "$gruc" run "$co2" --inptu x.npy
+check import-is-not-here 2 "$gruc" import model.h5 -o model.yaml
+check explain 0 "$gruc" explain E0302
+check explain-unknown 2 "$gruc" explain E9999
+check targets-json 0 "$gruc" targets --json
+says targets-json out '"cpu"'
+check inspect-json 0 "$gruc" inspect "$co2" --json
+says inspect-json out '"back_ends"\|"backends"\|"layers"'
+
+check run 0 "$gruc" run "$co2" --input x="$examples/co2/x.npy" --output forecast=y.npy
+empty run-quiet-on-stdout out
+check run-expect 0 "$gruc" run "$co2" --input "$examples/co2/x.npy" --output y1.npy \
+  --expect "$examples/co2/keras.npy" --max-abs=2e-6
+check run-expect-too-far 3 "$gruc" run "$co2" --input "$examples/co2/x.npy" --output y2.npy \
+  --expect "$examples/co2/truth.npy" --max-abs=1e-3
+check run-ref 0 "$gruc" run "$co2" --backend=ref --input "$examples/co2/x.npy" --output ref.npy \
+  --expect y.npy --max-abs=2e-6
+check run-cuda 77 "$gruc" run "$co2" --backend=cuda --input "$examples/co2/x.npy" --output z.npy
+says run-cuda-reason err 'CUDA'
+check run-cudnn 77 "$gruc" run "$co2" --backend=cudnn --input "$examples/co2/x.npy" --output z.npy
+check run-no-input 1 "$gruc" run "$co2" --input nothing.npy --output z.npy
+check run-wrong-input 1 "$gruc" run "$co2" --input "$examples/co2/scale.npy" --output z.npy
+for left in z.npy; do
+  if [ -e $left ]; then
+    echo "not ok cli/no-partial-file: $left"
+    failed=1
+  else
+    echo "ok cli/no-partial-file"
+  fi
+done
+"$gruc" run "$co2" --input - --output - < "$examples/co2/x.npy" > piped.npy 2> err
+same run-piped y.npy piped.npy
+
+prompt=$examples/text/prompt.npy text=$examples/text/model.yaml
+check run-whole 0 "$gruc" run "$text" --input "$prompt" --output whole.npy
+for size in 1 7 1000; do
+  check "chunk-$size" 0 "$gruc" run "$text" --input "$prompt" --output chunk.npy --chunk=$size
+  same "chunk-$size-same-bits" whole.npy chunk.npy
+done
+
+check compile-exe 0 "$gruc" compile "$co2" -o forecast
+check exe 0 ./forecast --input "$examples/co2/x.npy" --output exe.npy
+same exe-same-bits y.npy exe.npy
+check exe-usage 2 ./forecast --nonsense
+check exe-wrong 1 ./forecast --input "$examples/co2/scale.npy" --output z.npy
+check compile-several 0 "$gruc" compile "$co2" -o co2 \
+  --emit=header,static,obj,asm,llvm-ir,ir,dot,shared
+for kind in h a o s ll ir dot so; do
+  if [ -s co2.$kind ]; then
+    echo "ok cli/emit-$kind"
+  else
+    echo "not ok cli/emit-$kind: co2.$kind is missing or empty"
+    failed=1
+  fi
+done
+check compile-unknown-cpu 1 "$gruc" compile "$co2" -o bad.o --emit=obj --cpu=nonsense
+check compile-unknown-target 1 "$gruc" compile "$co2" -o bad.o --emit=obj --target=nonsense
+check compile-bad-model 1 "$gruc" compile "$root/tests/golden/errors/cycle.yaml" -o bad --emit=obj,header
+for left in bad bad.o bad.h; do
+  if [ -e $left ]; then
+    echo "not ok cli/no-partial-output: $left"
+    failed=1
+  else
+    echo "ok cli/no-partial-output-$left"
+  fi
+done
+
+cat > main.c << 'EOF'
+#include "co2.h"
+#include <stdio.h>
+static co2_state state, again;
+int main(void)
+{
+    static float x[104][3], y[52], z[52];
+    for (int i = 0; i < 104; i++)
+        x[i][0] = (float)(i % 7) * 0.25f, x[i][1] = (float)(i % 3) * 0.5f, x[i][2] = 0.125f;
+    co2_reset(&state);
+    if (co2_run(&state, &x[0][0], 104, y) != 0)
+        return 1;
+    co2_reset(&again);
+    for (int i = 0; i < 104; i++)
+        co2_step(&again, x[i], z);
+    for (int i = 0; i < 52; i++)
+        if (y[i] != z[i])
+            return 2;
+    if (co2_run(&state, &x[0][0], 0, y) == 0)
+        return 3; /* no steps is an error */
+    for (size_t i = 0; i < sizeof state; i++)
+        if (((unsigned char *)&state)[i] != ((unsigned char *)&again)[i])
+            return 4; /* and leaves the state as it was */
+    return co2_info()[0] == '{' ? 0 : 5;
+}
+EOF
+for compiler in cc clang-19; do
+  command -v $compiler > /dev/null || continue
+  check "link-$compiler" 0 $compiler -std=c11 -Wall -Wextra -Wpedantic -Werror main.c co2.a -o main
+  check "linked-$compiler" 0 ./main
+done
+
+check check 0 "$gruc" check "$cases/k2_gru_defaults.yaml"
+check bench 0 "$gruc" bench "$cases/k2_gru_defaults.yaml" --batch=1 --steps=10 --json
+says bench-json out '"ns_per_step":'
+check dump 0 "$gruc" compile "$cases/k2_gru_defaults.yaml" -o d.o --emit=obj --dump-after=expand_gru
+says dump err 'scan'
+check time-passes 0 "$gruc" compile "$cases/k2_gru_defaults.yaml" -o d.o --emit=obj --time-passes
+says time-passes err 'total'
+exit $failed
