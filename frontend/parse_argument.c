@@ -250,7 +250,11 @@ enum gruc_status gruc_parse_argument(struct gruc_parser *parser, enum gruc_layer
     case GRUC_TYPE_CONSTRAINT:
         return out->null ? GRUC_OK : gruc_parse_constraint(parser, node, &out->value.constraint);
     case GRUC_TYPE_LAYER:
-        return out->null ? GRUC_OK : gruc_parse_layer(parser, node, 1, &out->value.layer);
+        if (!out->null)
+            return gruc_parse_layer(parser, node, 1, &out->value.layer);
+        if (row->initial == NULL)
+            report_type(parser, kind, row, node);
+        return GRUC_OK;
     case GRUC_TYPE_SHAPE:
         return parse_shape(parser, kind, row, node, out);
     case GRUC_TYPE_LAYER_NAME:

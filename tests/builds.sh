@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # For scripts that build a second time. test_build NAME MESON-OPTIONS...: a build in the folder
-# $GRUC_BUILD/builds/NAME (printed as $other), kept between runs. Answers whether it built.
+# $GRUC_BUILD/builds/NAME (named $other then), kept between runs. Answers whether it built.
+# Scripts that read this file stand at the root of the project afterwards.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")" || exit 1
+while [ ! -f meson_options.txt ]; do cd ..; done
 other=
 
 test_build() {

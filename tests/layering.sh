@@ -74,7 +74,7 @@ only 'zip.h in readers of weights' 'zip\.h' 'frontend/npz\.c'
 only 'jansson.h in readers of weights and reports' 'jansson\.h' \
   'frontend/safetensors\.c|driver/[^/]*'
 
-version=$(grep -rlE '#[[:space:]]*(el)?if.*LLVM_VERSION' codegen driver frontend ir runtime 2> /dev/null |
+version=$(grep -rlE '#[[:space:]]*(el)?if.*LLVM_VERSION' codegen driver frontend ir runtime |
   wc -l)
 if [ "$version" -le 1 ]; then
   echo "ok layering every condition on LLVM's version is in one header"

@@ -23,7 +23,7 @@ emit() {
   ) 2> "$1/errors"
 }
 
-for model in k2_gru_return_state k3_size_h33_after k2_table_bidirectional_sum; do
+for model in k2_gru_return_state k2_bidirectional_h33 k2_embedding_mask_zero; do
   first=$scratch/$model/one
   second=$scratch/$model/two/with/a/much/longer/path
   third=$scratch/$model/three

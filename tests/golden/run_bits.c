@@ -91,8 +91,6 @@ static void compare_compilations(struct subject *s)
     struct gruc_options options = s->options;
     options.optimization = 0;
     compare_options(s, "O0", &options);
-    options.optimization = 3;
-    compare_options(s, "O3", &options);
     options.optimization = 2;
     options.cpu = NULL;
     compare_options(s, "native", &options);
