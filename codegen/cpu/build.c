@@ -7,7 +7,8 @@
 
 size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
 {
-    size_t start = (blob->size + 63) / 64 * 64, end;
+    size_t start = (blob->size + CPU_BLOB_ALIGNMENT - 1) / CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
+    size_t end;
     if (blob->failed || __builtin_add_overflow(start, size, &end) || end > SIZE_MAX / 4) {
         blob->failed = 1;
         return 0;
@@ -16,11 +17,14 @@ size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
         size_t capacity = blob->capacity == 0 ? 4096 : blob->capacity;
         while (capacity < end)
             capacity *= 2;
-        unsigned char *bytes = realloc(blob->bytes, capacity);
+        unsigned char *bytes = aligned_alloc(CPU_BLOB_ALIGNMENT, capacity);
         if (bytes == NULL) {
             blob->failed = 1;
             return 0;
         }
+        if (blob->size > 0)
+            memcpy(bytes, blob->bytes, blob->size);
+        free(blob->bytes);
         blob->bytes = bytes;
         blob->capacity = capacity;
     }

@@ -58,7 +58,7 @@ enum gruc_status cpu_facts(struct gruc_ir *ir, const struct gruc_target *target,
 enum gruc_status cpu_targets(struct gruc_strbuf *out)
 {
     static const char *const emitted[] = {"x86-64", "aarch64", "riscv64"};
-    cpu_initialize_llvm();
+    cpu_initialize_llvm(0);
     char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName();
     gruc_strbuf_format(out, "%s, cpu %s\n", triple, cpu);
     LLVMDisposeMessage(triple);

@@ -69,21 +69,13 @@ static enum gruc_status load(struct jit *jit, LLVMMemoryBufferRef object, struct
     return GRUC_OK;
 }
 
-static void *aligned_copy(const void *bytes, size_t size)
-{
-    size_t rounded = (size + 64) / 64 * 64;
-    void *copy = aligned_alloc(64, rounded);
-    if (copy != NULL && size > 0)
-        memcpy(copy, bytes, size);
-    return copy;
-}
-
 static enum gruc_status build(struct jit *jit, struct cpu_module *m,
                               const struct gruc_trace *trace, struct gruc_diag *diag)
 {
-    jit->weights = aligned_copy(m->emitter.blob.bytes, m->emitter.blob.size);
+    jit->weights = m->emitter.blob.bytes; /* handed over, not copied: they may be large */
+    m->emitter.blob.bytes = NULL;
     jit->info = malloc(m->info->bytes);
-    if (jit->weights == NULL || jit->info == NULL)
+    if (jit->info == NULL)
         return GRUC_ERROR_MEMORY;
     memcpy(jit->info, m->info, m->info->bytes);
     LLVMMemoryBufferRef object;

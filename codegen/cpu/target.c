@@ -4,7 +4,14 @@
 #include <pthread.h>
 #include <string.h>
 
-static void initialize_once(void)
+static void initialize_native(void)
+{
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+}
+
+static void initialize_all(void)
 {
     LLVMInitializeAllTargetInfos();
     LLVMInitializeAllTargets();
@@ -13,10 +20,13 @@ static void initialize_once(void)
     LLVMInitializeAllAsmParsers();
 }
 
-void cpu_initialize_llvm(void)
+void cpu_initialize_llvm(int only_native)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, initialize_once);
+    static pthread_once_t native = PTHREAD_ONCE_INIT, all = PTHREAD_ONCE_INIT;
+    if (only_native)
+        pthread_once(&native, initialize_native);
+    else
+        pthread_once(&all, initialize_all);
 }
 
 /* LLVM's C API does not tell which features a CPU name implies, so a function of one operation is
@@ -112,7 +122,7 @@ static const char *default_features(const char *triple)
 enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_diag *diag,
                                  struct cpu_target *out)
 {
-    cpu_initialize_llvm();
+    cpu_initialize_llvm(wanted->triple == NULL);
     *out = (struct cpu_target){0};
     char *host = LLVMGetDefaultTargetTriple();
     out->triple = wanted->triple != NULL ? LLVMNormalizeTargetTriple(wanted->triple)

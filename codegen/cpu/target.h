@@ -27,7 +27,8 @@ void cpu_target_finish(struct cpu_target *target);
 enum gruc_status cpu_target_check(LLVMTargetRef target, const struct cpu_target *wanted,
                                   struct gruc_diag *diag);
 
-/* Registers every target this LLVM was built with; safe to call often. */
-void cpu_initialize_llvm(void);
+/* Registers this machine's target, or every one this LLVM was built with, which takes more memory;
+ * safe to call often. */
+void cpu_initialize_llvm(int only_native);
 
 #endif
