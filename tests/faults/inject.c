@@ -40,9 +40,15 @@ void fault_pause(int on)
     state.paused = on;
 }
 
+/* Blocks that libc takes and we give back cannot be counted at link time; there the sanitizer finds
+ * what leaks. */
 long fault_live_blocks(void)
 {
+#ifdef GRUC_FAULTS_WRAP_MEMORY
+    return 0;
+#else
     return state.live;
+#endif
 }
 
 static int fails(enum fault_kind kind, int number)

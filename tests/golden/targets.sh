@@ -45,6 +45,7 @@ target() {
       >> "$out/answers"
     return
   fi
+  sh "$root/tests/symbols.sh" "$name" "$out" >> "$out/answers"
   rm -f "$out"/*.o
   { $emulator "$out/runner" "$scratch/calls" "$name" ||
     grep -q '^not ok' "$out/answers" || echo "not ok $name: it ended early"; } \
