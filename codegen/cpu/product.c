@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_SUMS = 96, MAX_GATES = 16, UNROLL = 4, STRAIGHT_DEPTH = 8 };
+enum { MAX_SUMS = 96, UNROLL = 4, STRAIGHT_DEPTH = 8 };
 
 struct sums {
     struct cpu_emitter *e;

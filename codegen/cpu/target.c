@@ -127,11 +127,11 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
     char *host = LLVMGetDefaultTargetTriple();
     out->triple = wanted->triple != NULL ? LLVMNormalizeTargetTriple(wanted->triple)
                                          : LLVMCreateMessage(host);
-    out->is_host = strncmp(out->triple, host, strcspn(host, "-") + 1) == 0;
+    int is_host = strncmp(out->triple, host, strcspn(host, "-") + 1) == 0;
     LLVMDisposeMessage(host);
     const char *features = wanted->features != NULL ? wanted->features
                                                     : default_features(out->triple);
-    if (is_native(wanted) && out->is_host) {
+    if (is_native(wanted) && is_host) {
         out->cpu = LLVMGetHostCPUName();
         out->features = wanted->features != NULL ? LLVMCreateMessage(features)
                                                  : LLVMGetHostCPUFeatures();

@@ -62,7 +62,6 @@ enum gruc_stage_kind {
 
 struct gruc_stage {
     enum gruc_stage_kind kind;
-    unsigned level;
     uint32_t width;
     gruc_ref *ops; /* operation numbers in order */
     size_t n_ops, ops_capacity;

@@ -11,7 +11,6 @@ enum { GRUC_NO_PHASE = -1 };
 struct gruc_placement {
     int phase;      /* group of groups it is ready in */
     int tile_phase; /* phase in which it passes through a tile; GRUC_NO_PHASE: it does not */
-    unsigned level; /* of its operation among those of its group */
     uint32_t stage; /* index in its group, GRUC_NONE before */
     struct gruc_group *group;
     uint32_t tile, sequence, row; /* buffers that hold it, GRUC_NONE: none */

@@ -133,7 +133,7 @@ static struct gruc_stage *add_stage(struct staging *g, struct gruc_group *group,
     }
     struct gruc_stage *stage = &group->stages[group->n_stages++];
     *stage = (struct gruc_stage){
-        .kind = kind_of(at(g, i)->code), .level = g->level[i], .width = width_of(g, i)};
+        .kind = kind_of(at(g, i)->code), .width = width_of(g, i)};
     return stage;
 }
 
@@ -179,7 +179,6 @@ static void add_op(struct staging *g, struct gruc_group *group, uint32_t stage_i
         struct gruc_placement *place = &g->s->places[at(g, i)->results[k]];
         place->group = group;
         place->stage = stage_index;
-        place->level = g->level[i];
     }
 }
 
