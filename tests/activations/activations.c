@@ -206,7 +206,7 @@ int main(int argc, char **argv)
         {"stride", required_argument, NULL, 's'}, {"only", required_argument, NULL, 'o'},
         {"cpu", required_argument, NULL, 'c'}, {"tier", required_argument, NULL, 't'},
         {NULL, 0, NULL, 0}};
-    struct run run = {.stride = 509, .backend = "cpu"};
+    struct run run = {.stride = 257, .backend = "cpu"};
     const char *only = NULL;
     unsigned jobs = 1;
     for (int option; (option = getopt_long(argc, argv, "j:as:o:c:t:", options, NULL)) != -1;) {

@@ -280,11 +280,12 @@ static enum gruc_status emit(const char *folder, uint64_t *result)
 static const struct {
     const char *name;
     scenario_function run;
-    int loses_memory; /* libzip 1.7 does when its own allocations fail; and libc keeps a time zone */
-} scenarios[] = {{"parse", parse, 0}, {"parse a broken model", parse_broken, 0}, {"lower", lower, 0},
-                 {"print and parse IR", print_and_parse, 0}, {"jit and run", jit_and_run, 0},
-                 {"load npz", load_npz, 1}, {"load safetensors", load_safetensors, 0},
-                 {"arrays", arrays, 0}, {"emit", emit, 0}};
+    int loses_memory; /* libzip 1.7 does when it gets none; and libc keeps a time zone */
+} scenarios[] = {{"parse", parse, 0}, {"parse a broken model", parse_broken, 0},
+                 {"lower", lower, 0}, {"print and parse IR", print_and_parse, 0},
+                 {"jit and run", jit_and_run, 0}, {"load npz", load_npz, 1},
+                 {"load safetensors", load_safetensors, 0}, {"arrays", arrays, 0},
+                 {"emit", emit, 0}};
 static const char *const kind_names[FAULT_KINDS] = {"memory", "open", "read", "write"};
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0], VARIANTS = FAULT_KINDS * 2 };
 

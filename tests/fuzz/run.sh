@@ -14,11 +14,12 @@ seeds() {
 }
 
 for target in yaml safetensors npy; do
+  log=$GRUC_BUILD/fuzz-replay.log
   # shellcheck disable=SC2046
-  if "$GRUC_BUILD/tests/fuzz/fuzz_$target" $(seeds $target) > "$GRUC_BUILD/fuzz-replay.log" 2>&1; then
-    echo "ok fuzz $target replay: $(tail -n 1 "$GRUC_BUILD/fuzz-replay.log")"
+  if "$GRUC_BUILD/tests/fuzz/fuzz_$target" $(seeds $target) > "$log" 2>&1; then
+    echo "ok fuzz $target replay: $(tail -n 1 "$log")"
   else
-    echo "not ok fuzz $target replay: $(tail -n 2 "$GRUC_BUILD/fuzz-replay.log" | tr '\n' ' ')"
+    echo "not ok fuzz $target replay: $(tail -n 2 "$log" | tr '\n' ' ')"
     failed=1
   fi
 done

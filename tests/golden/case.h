@@ -38,8 +38,8 @@ struct grt_module *test_jit(const char *path, const char *text, size_t length,
 int test_emit(const struct test_case *item, const struct gruc_options *options,
               enum gruc_emit emit, const char *path);
 
-/* Runs a standalone program on the inputs of a call, with files in folder. prefix NULL or a program
- * to run it under. Words in text on a failure. */
+/* Runs a standalone program on the inputs of a call, with files in folder. Words in text on a
+ * failure. */
 int test_exe_run(const char *program, const char *folder, const struct test_call *call,
                  const struct gruc_module_info *info, struct test_call *out, char *text);
 
