@@ -45,10 +45,28 @@ struct cell error_constant(double value)
     return (struct cell){value, exact ? 0 : error_of_rounding(value)};
 }
 
+/* NaN in float32 as well: it came in as such. A NaN that grew out of numbers too large for float32
+ * has no bound instead. */
+static int is_certain_nan(struct cell a)
+{
+    return isnan(a.v) && a.e == 0;
+}
+
+static const struct cell certain_nan = {(double)NAN, 0};
+
 static struct cell product(struct cell a, struct cell b)
 {
+    if (is_certain_nan(a) || is_certain_nan(b))
+        return certain_nan;
     double e = fabs(a.v) * b.e + fabs(b.v) * a.e + a.e * b.e;
     return (struct cell){a.v * b.v, isnan(e) ? (double)INFINITY : e};
+}
+
+static struct cell sum_of(struct cell a, struct cell b)
+{
+    if (is_certain_nan(a) || is_certain_nan(b))
+        return certain_nan;
+    return rounded(a.v + b.v, a.e + b.e);
 }
 
 static struct cell divide(struct cell a, struct cell b)
@@ -113,17 +131,15 @@ struct cell error_basic(enum gruc_basic op, const struct cell *args)
     struct cell a = args[0];
     switch (op) {
     case GRUC_BASIC_ADD:
-        return rounded(a.v + args[1].v, a.e + args[1].e);
+        return sum_of(a, args[1]);
     case GRUC_BASIC_SUB:
-        return rounded(a.v - args[1].v, a.e + args[1].e);
+        return sum_of(a, (struct cell){-args[1].v, args[1].e});
     case GRUC_BASIC_MUL:
-        a = product(a, args[1]);
-        return rounded(a.v, a.e);
+        return sum_of(product(a, args[1]), (struct cell){0, 0});
     case GRUC_BASIC_FMA:
-        a = product(a, args[1]);
-        return rounded(a.v + args[2].v, a.e + args[2].e);
+        return sum_of(product(a, args[1]), args[2]);
     case GRUC_BASIC_DIV:
-        return divide(a, args[1]);
+        return is_certain_nan(a) || is_certain_nan(args[1]) ? certain_nan : divide(a, args[1]);
     case GRUC_BASIC_NEG:
         return (struct cell){-a.v, a.e};
     case GRUC_BASIC_ABS:
@@ -167,6 +183,8 @@ struct cell error_prim(enum gruc_prim prim, struct cell x)
 {
     const struct gruc_bound *bound = &gruc_prim_describe(prim)->bound;
     double v = gruc_prim_reference(prim, x.v), e = 0;
+    if (is_certain_nan(x))
+        return certain_nan;
     if (isinf(x.e))
         return (struct cell){v, x.e};
     if (x.e > 0)
@@ -186,9 +204,9 @@ struct cell error_dot(const struct cell *x, const struct cell *w, uint32_t k, ui
         uint32_t end = gruc_sum_range_begin(k, range + 1);
         for (uint32_t i = gruc_sum_range_begin(k, range); i < end; i++) {
             struct cell term = product(x[i], w[(size_t)i * stride]);
-            sum = rounded(sum.v + term.v, sum.e + term.e);
+            sum = sum_of(sum, term);
         }
-        total = range == 0 ? sum : rounded(total.v + sum.v, total.e + sum.e);
+        total = range == 0 ? sum : sum_of(total, sum);
     }
     return total;
 }
@@ -198,11 +216,11 @@ struct cell error_sum(const struct cell *x, uint32_t width)
     struct cell lanes[16] = {{0, 0}};
     for (uint32_t i = 0; i < width; i++) {
         struct cell *lane = &lanes[i % 16];
-        *lane = rounded(lane->v + x[i].v, lane->e + x[i].e);
+        *lane = sum_of(*lane, x[i]);
     }
     for (unsigned half = 8; half > 0; half /= 2)
         for (unsigned i = 0; i < half; i++)
-            lanes[i] = rounded(lanes[i].v + lanes[i + half].v, lanes[i].e + lanes[i + half].e);
+            lanes[i] = sum_of(lanes[i], lanes[i + half]);
     return lanes[0];
 }
 

@@ -40,7 +40,7 @@ static const struct test_call *errors_of(struct test_judge *judge, size_t call)
 static int judge_plainly(double x, double wanted, struct test_score *score)
 {
     if (isnan(wanted))
-        return isnan(x);
+        return isnan(x) ? 1 : -1;
     if (x == wanted)
         return 1;
     double error = fabs(x - wanted);
@@ -60,7 +60,7 @@ static int judge_by_bound(struct test_judge *judge, size_t call, const char *nam
         errors == NULL ? NULL : test_port_find(errors->outputs, errors->n_outputs, name);
     double y = test_array_number(wanted, i), error = fabs(x - y);
     *bound = port == NULL ? 0 : test_array_number(&port->array, i);
-    if (wanted->type == GRUC_NPY_FLOAT32)
+    if (wanted->type == GRUC_NPY_FLOAT32 && !isnan(y))
         *bound += fabs(y) * 0x1p-24; /* the wanted number was rounded too */
     score->bounded++;
     int unlimited = !(*bound < (double)INFINITY);

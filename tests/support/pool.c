@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/pool.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +57,7 @@ static pid_t start(struct pool *pool, unsigned slot, size_t count, unsigned seco
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* nothing goes on when the run is stopped */
         work(pool, slot, count, seconds, item, context);
         exit(0); /* runs the leak checks of a sanitizer */
     }
