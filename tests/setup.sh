@@ -3,6 +3,7 @@
 # Installs what is missing on Debian 12, by apt, as root or through sudo.
 #   sh tests/setup.sh examples    what building gruc and running the examples takes
 #   sh tests/setup.sh tests       and what the tests take
+# The last few packages are what libzip itself links with, for a static libgruc.
 # Does nothing when everything is there. On another system it names what it cannot find.
 set -eu
 
@@ -15,7 +16,7 @@ examples) ;;
 tests)
   packages="$packages g++ clang-19 libclang-rt-19-dev libcunit1-dev libmpfr-dev qemu-user
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
-    musl-tools binutils"
+    musl-tools binutils libbz2-dev liblzma-dev libssl-dev libzstd-dev zlib1g-dev"
   tools="$tools g++ clang-19 qemu-aarch64 qemu-riscv64 aarch64-linux-gnu-gcc
     riscv64-linux-gnu-gcc musl-gcc nm"
   ;;
