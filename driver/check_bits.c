@@ -64,7 +64,8 @@ static enum gruc_status feed(const struct bits *bits, const struct gruc_array *i
                              uint64_t chunk, unsigned threads, struct gruc_array *outputs)
 {
     char error[GRT_FEED_ERROR_BYTES];
-    struct grt_feed_options options = {.chunk = chunk, .threads = threads};
+    struct grt_feed_options options = {.chunk = chunk, .threads = threads,
+                                       .eager = 1};
     return grt_feed(bits->module, inputs, &options, outputs, error);
 }
 

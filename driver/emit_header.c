@@ -216,6 +216,7 @@ static void write_args(const struct header *header)
                        "/* Bits of flags: continue from the state and store to it; check the "
                        "arguments only. */\n"
                        "#define %s_ARGS_CARRY %uu\n#define %s_ARGS_VALIDATE %uu\n\n"
+                       "typedef void gruc_barrier_function(void *context);\n\n"
                        "/* One call of %s_run_batch. Every member has eight bytes. */\n"
                        "struct %s_args {\n",
                        upper, GRUC_ARGS_CARRY, upper, GRUC_ARGS_VALIDATE, name, name);
@@ -354,12 +355,16 @@ static void write_functions(const struct header *header)
                        "/* Rows first_row to first_row + row_count of a batch of any size; threads "
                        "may compute\n"
                        " * different rows of the same arrays at the same time, each with a "
-                       "workspace of its own.%s\n"
+                       "workspace of its own.%s\n%s"
                        " * Returns enum %s_status; state changes only on %s_OK. */\n"
                        "int %s_run_batch(const struct %s_args *args);\n\n",
                        header->info->flags & GRUC_MODULE_COUPLED
                            ? "\n * Rows of this model depend on each other: compute all in one "
                              "call."
+                           : "",
+                       header->info->unit_threads > 1
+                           ? " * Or threads compute the same rows on one workspace: equal arguments "
+                             "but for share.\n"
                            : "",
                        name, upper, name, name);
     gruc_strbuf_format(out,

@@ -201,7 +201,7 @@ enum gruc_status grt_feed(const struct grt_module *module, const struct gruc_arr
 {
     const struct gruc_module_info *info = grt_module_info(module);
     struct grt_session_options session_options = {sizeof session_options, options->threads,
-                                                  options->chunk != 0};
+                                                  options->chunk != 0, options->eager};
     struct feed feed = {.info = info, .inputs = inputs, .outputs = outputs,
                         .chunk = options->chunk, .error = error};
     size_t n_pieces = (size_t)info->n_inputs + info->n_outputs;

@@ -13,6 +13,7 @@ enum { GRT_FEED_ERROR_BYTES = 512 };
 struct grt_feed_options {
     uint64_t chunk; /* steps a call, with the state kept; 0: all in one call */
     unsigned threads;
+    int eager; /* as in struct grt_session_options */
 };
 
 /* inputs: one array for each input in the module's order, of the input's type. outputs has room for

@@ -56,26 +56,86 @@ static void fill_tail(const struct grt_session *session, struct gruc_args *args)
         *slot++ = (uint64_t)(uintptr_t)session->outputs[i].data;
 }
 
-/* Divides the rows into contiguous shares and fills their argument blocks. */
+/* Below this much work for each, waking threads costs more than they save. */
+enum { LEAST_SHARE_CYCLES = 20000 };
+
+/* How many threads the work of this call is worth; all there are when nothing is known of it. */
+static unsigned worthwhile_threads(const struct grt_session *session)
+{
+    uint64_t steps = 1, cycles;
+    for (uint32_t i = 0; i < session->info->n_steps; i++)
+        if (session->steps[i] > steps)
+            steps = session->steps[i];
+    if (session->eager || session->info->step_cycles == 0 ||
+        !grt_memory_multiply(session->info->step_cycles, steps, &cycles) ||
+        !grt_memory_multiply(cycles, session->batch, &cycles) ||
+        cycles / LEAST_SHARE_CYCLES >= session->n_shares)
+        return session->n_shares;
+    return cycles < LEAST_SHARE_CYCLES ? 1 : (unsigned)(cycles / LEAST_SHARE_CYCLES);
+}
+
+/* Whether threads compute the same rows, parts of the units each: where a thread would have fewer
+ * rows than are computed together, unless lately one had to sleep for another, as it has when other
+ * processes want the cores. */
+static int shares_units(struct grt_session *session, unsigned threads)
+{
+    if (threads < 2 || session->info->unit_threads < 2 ||
+        (session->batch >= 4 * (uint64_t)threads &&
+         !(session->info->flags & GRUC_MODULE_COUPLED)))
+        return 0;
+    if (session->wait_calls == 0 || session->eager)
+        return 1;
+    session->wait_calls--;
+    return 0;
+}
+
+/* Divides the work into shares, by rows or by units, and fills their argument blocks. */
 static enum gruc_status prepare_shares(struct grt_session *session)
 {
-    uint64_t rows = session->batch;
-    session->used = rows < session->n_shares ? (unsigned)rows : session->n_shares;
-    uint64_t least = rows / session->used, surplus = rows % session->used, first = 0;
+    unsigned threads = worthwhile_threads(session);
+    uint64_t rows = session->batch, most = rows, first = 0;
+    int by_units = shares_units(session, threads);
+    if (by_units)
+        most = session->info->unit_threads;
+    else if (session->info->flags & GRUC_MODULE_COUPLED)
+        most = 1;
+    session->used = most < threads ? (unsigned)most : threads;
+    grt_barrier_set(&session->barrier, by_units ? session->used : 1);
+    uint64_t least = rows / session->used, surplus = rows % session->used;
     for (unsigned i = 0; i < session->used; i++) {
         struct grt_share *share = &session->shares[i];
         share->args->flags = session->carry ? GRUC_ARGS_CARRY : 0;
         share->args->batch = rows;
         share->args->first_row = first;
-        share->args->row_count = least + (i < surplus);
+        share->args->row_count = by_units ? rows : least + (i < surplus);
         share->args->state = session->state;
-        first += share->args->row_count;
+        share->args->share = by_units ? i : 0;
+        share->args->shares = by_units ? session->used : 1;
+        share->args->barrier = grt_barrier_wait;
+        share->args->barrier_context = &session->barrier;
+        first += by_units ? 0 : share->args->row_count;
         fill_tail(session, share->args);
-        enum gruc_status status = take_workspace(session, share);
+        enum gruc_status status = take_workspace(session, &session->shares[by_units ? 0 : i]);
         if (status != GRUC_OK)
             return status;
+        share->args->workspace = session->shares[by_units ? 0 : i].args->workspace;
+        share->args->workspace_bytes = session->shares[by_units ? 0 : i].args->workspace_bytes;
     }
     return GRUC_OK;
+}
+
+/* After a call in which a thread slept, the next calls do without; twice as many each time. */
+static void note_sleeps(struct grt_session *session)
+{
+    enum { MOST_CALLS = 64 };
+    if (session->barrier.threads < 2)
+        return;
+    if (atomic_load(&session->barrier.sleeps) == 0) {
+        session->wait_next = 1;
+        return;
+    }
+    session->wait_calls = session->wait_next == 0 ? 1 : session->wait_next;
+    session->wait_next = session->wait_calls < MOST_CALLS ? 2 * session->wait_calls : MOST_CALLS;
 }
 
 static enum gruc_status check_outputs(struct grt_session *session)
@@ -144,6 +204,7 @@ static enum gruc_status run_shares(struct grt_session *session)
     if (status != GRUC_OK)
         return status;
     grt_pool_run(session->pool, run_share, session);
+    note_sleeps(session);
     return worst_status(session);
 }
 

@@ -72,9 +72,9 @@ enum gruc_status grt_session_create(const struct grt_module *module,
     session->module = module;
     session->info = module->info;
     session->carry = known.carry != 0;
-    session->n_shares = known.threads == 0 || (module->info->flags & GRUC_MODULE_COUPLED)
-                            ? 1
-                            : known.threads;
+    session->eager = known.eager != 0;
+    session->n_shares = known.threads == 0 ? 1 : known.threads;
+    grt_barrier_init(&session->barrier);
     enum gruc_status status = allocate(session);
     if (status != GRUC_OK) {
         grt_session_destroy(session);
@@ -89,6 +89,7 @@ void grt_session_destroy(struct grt_session *session)
     if (session == NULL)
         return;
     grt_pool_destroy(session->pool);
+    grt_barrier_finish(&session->barrier);
     for (unsigned i = 0; session->shares != NULL && i < session->n_shares; i++) {
         free(session->shares[i].args);
         free(session->shares[i].workspace);

@@ -2,6 +2,7 @@
 #ifndef GRT_SESSION_H
 #define GRT_SESSION_H
 
+#include "runtime/barrier.h"
 #include "runtime/module.h"
 #include "runtime/threads.h"
 
@@ -14,7 +15,7 @@ struct grt_binding {
     int64_t dims[GRUC_ABI_MAX_RANK]; /* of an input */
 };
 
-/* The part of the rows that one thread computes. */
+/* The part of the work that one thread computes. */
 struct grt_share {
     struct gruc_args *args; /* head and tail in one allocation */
     void *workspace;
@@ -25,7 +26,7 @@ struct grt_share {
 struct grt_session {
     const struct grt_module *module;
     const struct gruc_module_info *info;
-    int carry;
+    int carry, eager;
     struct grt_binding *inputs, *outputs;
     uint64_t batch;                      /* of what is bound */
     uint64_t steps[GRUC_ABI_MAX_STEPS];
@@ -33,6 +34,9 @@ struct grt_session {
     unsigned n_shares; /* one a thread */
     unsigned used;     /* shares of the current call */
     struct grt_pool *pool; /* NULL: one thread */
+    struct grt_barrier barrier; /* of threads that compute the same rows */
+    unsigned wait_calls; /* calls until such threads are tried again, after one had to sleep */
+    unsigned wait_next;  /* and how many it will be the next time */
     unsigned char *state;
     uint64_t state_rows, state_room;
     int state_live; /* holds what a later call continues from */

@@ -171,7 +171,8 @@ static enum gruc_status pump(struct stream *stream, unsigned char *bytes, size_t
 static enum gruc_status run_streaming(struct stream *stream,
                                       const struct grt_feed_options *options)
 {
-    struct grt_session_options session_options = {sizeof session_options, options->threads, 1};
+    struct grt_session_options session_options = {sizeof session_options, options->threads, 1,
+                                                  options->eager};
     uint64_t steps = options->chunk != 0 ? options->chunk : PIECE_BYTES / stream->item;
     size_t room = 0;
     if (__builtin_mul_overflow(steps == 0 ? 1 : steps, stream->item, &room))

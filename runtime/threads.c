@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "runtime/barrier.h"
+
 /* Turns of looking before sleeping: some microseconds, as long as a short call lasts. */
 enum { SPIN_TURNS = 2000 };
 
@@ -26,15 +28,6 @@ struct grt_pool {
     struct worker workers[];
 };
 
-static void pause_briefly(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 /* Waits until *value (does not) equal expected. */
 static void wait_value(struct grt_pool *pool, pthread_cond_t *condition, atomic_uint *value,
                        unsigned expected, int equal)
@@ -42,7 +35,7 @@ static void wait_value(struct grt_pool *pool, pthread_cond_t *condition, atomic_
     for (int turn = 0; turn < SPIN_TURNS; turn++) {
         if ((atomic_load_explicit(value, memory_order_acquire) == expected) == equal)
             return;
-        pause_briefly();
+        grt_pause();
     }
     pthread_mutex_lock(&pool->mutex);
     while ((atomic_load_explicit(value, memory_order_acquire) == expected) != equal)

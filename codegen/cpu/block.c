@@ -7,8 +7,8 @@
 LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *block,
                               const struct cpu_edge *edge, unsigned row, unsigned vector)
 {
-    LLVMValueRef v_row = l_add(e, block->v_row, l_i64(e, row));
-    LLVMValueRef address = l_offset(e, edge->v_base, l_mul(e, v_row, edge->v_stride));
+    LLVMValueRef address =
+        l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
     if (edge->width == 1)
         return address;
     LLVMValueRef v_unit = l_add(e, block->v_unit, l_i64(e, (uint64_t)vector * block->lanes));

@@ -21,16 +21,16 @@ static size_t pack_table(struct cpu_emitter *e, const struct gruc_op *param, uin
     return offset;
 }
 
-void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows)
+void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s)
 {
     const struct gruc_op *op = &e->ir->ops[s->stage->ops[0]];
     const struct gruc_type *table = &e->ir->values[op->operands[1]].type;
     uint32_t width = table->width, rows = table->rows;
     uint32_t stride = (width + CPU_VECTOR_PAD - 1) / CPU_VECTOR_PAD * CPU_VECTOR_PAD;
     size_t offset = pack_table(e, gruc_ir_def(e->ir, op->operands[1]), rows, width, stride);
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, 1));
-    LLVMValueRef at = l_offset(e, s->edges[0].v_base,
-                               l_mul(e, loop.v_index, s->edges[0].v_stride));
+    struct l_loop loop = cpu_stage_rows_begin(e, s);
+    LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
+    LLVMValueRef at = l_offset(e, s->edges[0].v_base, l_mul(e, v_row, s->edges[0].v_stride));
     LLVMValueRef id = l_load(e, cpu_memory_type(e, s->edges[0].dtype), at,
                              cpu_dtype_bytes(s->edges[0].dtype));
     if (s->edges[0].dtype == GRUC_FLOAT32)
@@ -39,16 +39,16 @@ void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_r
     LLVMValueRef negative = LLVMBuildICmp(e->builder, LLVMIntSLT, id, LLVMConstInt(e->t_i32, 0, 0),
                                           "");
     id = LLVMBuildSelect(e->builder, negative, wrapped, id, "");
-    LLVMValueRef v_row = l_mul(e, LLVMBuildZExt(e->builder, id, e->t_i64, ""),
-                               l_i64(e, (uint64_t)stride * sizeof(float)));
-    LLVMValueRef v_source = l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_row));
+    LLVMValueRef v_entry = l_mul(e, LLVMBuildZExt(e->builder, id, e->t_i64, ""),
+                                 l_i64(e, (uint64_t)stride * sizeof(float)));
+    LLVMValueRef v_source = l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_entry));
     unsigned lanes = e->target->lanes;
     for (uint32_t unit = 0; unit < width; unit += lanes) {
         unsigned count = width - unit < lanes ? width - unit : lanes;
         LLVMValueRef v_unit = l_i64(e, (uint64_t)unit * sizeof(float));
         for (size_t i = 1; i < s->n_edges; i++) {
             LLVMValueRef to = l_offset(e, s->edges[i].v_base,
-                                       l_mul(e, loop.v_index, s->edges[i].v_stride));
+                                       l_mul(e, v_row, s->edges[i].v_stride));
             if (count == lanes) {
                 LLVMValueRef v = l_load(e, l_vector(e->t_float, lanes),
                                         l_offset(e, v_source, v_unit), 4);

@@ -78,11 +78,17 @@ struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVM
                                    unsigned count);
 void l_function_end(struct cpu_emitter *e, struct l_function *f);
 
-/* ---- a stage as a function: (weights, rows, turned, then base and row stride in bytes of each
- * edge: products' left operands, loads, stores). Turned walks the units from the last block to the
- * first: every other step does, so that it begins with the weights the step before it ended with,
- * which are still in the cache. ---- */
-enum { CPU_STAGE_EDGES = 3 };
+/* ---- a stage as a function: (weights, rows, turned, list, share, shares, then base and row stride
+ * in bytes of each edge: products' left operands, loads, stores). Turned walks the units from the
+ * last block to the first: every other step does, so that it begins with the weights the step
+ * before it ended with, which are still in the cache. A listed stage computes the rows whose
+ * numbers (64 bits each) the list holds, others rows 0 to rows. Of several shares, each in a thread
+ * of its own, a call computes one: a part of the units, or of the rows where units are not blocked.
+ * ---- */
+enum cpu_stage_parameter {
+    CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_LIST, CPU_STAGE_SHARE,
+    CPU_STAGE_SHARES, CPU_STAGE_EDGES
+};
 
 struct cpu_edge {
     gruc_ref value;
@@ -97,18 +103,27 @@ struct cpu_stage {
     const struct gruc_stage *stage;
     LLVMValueRef function;
     LLVMTypeRef type;
-    LLVMValueRef v_turned;
+    int is_listed;
+    LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
     size_t n_edges, n_products, n_loads;
 };
 
 /* Emits the function of one stage and fills out. */
-void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int is_step,
+enum { CPU_STAGE_INLINE = 1, CPU_STAGE_LISTED = 2 };
+void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     struct cpu_stage *out);
-/* The bodies: rows is the function's parameter. */
-void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
-void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
-void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows);
+/* The number of the row at place v_index of the rows this call computes. */
+LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index);
+/* The call's share of count things: v_first to v_limit. */
+void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,
+                     LLVMValueRef *v_first, LLVMValueRef *v_limit);
+/* A loop over this share of the rows; its row is cpu_stage_row of the index. */
+struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage *s);
+/* The bodies. */
+void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
+void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
+void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s);
 
 /* ---- a block: n_rows rows by n_vectors vectors of units, at a unit offset ---- */
 enum { CPU_MAX_ROWS = 8, CPU_MAX_VECTORS = 8 };
@@ -117,7 +132,7 @@ struct cpu_block {
     struct cpu_stage *stage;
     unsigned n_rows, n_vectors, lanes;
     unsigned tail;       /* valid lanes of the last vector, lanes when all */
-    LLVMValueRef v_row;  /* first row */
+    LLVMValueRef v_rows[CPU_MAX_ROWS]; /* numbers of the rows */
     LLVMValueRef v_unit; /* first unit */
     LLVMValueRef *values; /* [local value][row][vector] */
 };
@@ -142,5 +157,10 @@ void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *ext
                       int with_entry);
 /* Memory of a call; fills the workspace fields of info. */
 void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info);
+/* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
+void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);
+/* How many stages from the scan at first on are scans that need nothing of each other: they go
+ * through the steps side by side, and threads divide them. */
+size_t cpu_scans_together(const struct gruc_ir *ir, const struct gruc_group *group, size_t first);
 
 #endif

@@ -113,6 +113,8 @@ static void emit_one_row(struct entry *n, int is_step)
     set_slot(e, v_args, CPU_SLOT_state, LLVMGetParam(f, 0));
     set_slot(e, v_args, CPU_SLOT_workspace, v_work);
     set_slot(e, v_args, CPU_SLOT_workspace_bytes, l_i64(e, bytes));
+    set_slot(e, v_args, CPU_SLOT_share, l_i64(e, 0));
+    set_slot(e, v_args, CPU_SLOT_shares, l_i64(e, 1));
     unsigned parameter = 1, slot = CPU_SLOT_STEPS + info->n_steps;
     for (uint32_t i = 0; i < info->n_inputs; i++)
         set_slot(e, v_args, slot++, LLVMGetParam(f, parameter++));

@@ -15,71 +15,20 @@ static size_t initial_bit(const struct cpu_emitter *e, gruc_ref wanted)
 static void emit_once(struct cpu_run *r, const struct gruc_stage *stage)
 {
     struct cpu_position once = {.way = CPU_ONCE};
-    if (stage->kind == GRUC_STAGE_INITIAL) {
-        cpu_emit_initial(r, stage, initial_bit(r->e, stage->ops[0]));
-    } else if (stage->kind == GRUC_STAGE_FINAL) {
-        cpu_emit_final(r, stage);
+    if (stage->kind == GRUC_STAGE_INITIAL || stage->kind == GRUC_STAGE_FINAL) {
+        LLVMBasicBlockRef b_others = cpu_share_begin(r, 0);
+        if (stage->kind == GRUC_STAGE_INITIAL)
+            cpu_emit_initial(r, stage, initial_bit(r->e, stage->ops[0]));
+        else
+            cpu_emit_final(r, stage);
+        cpu_share_end(r, b_others);
     } else {
         struct cpu_stage s;
         cpu_emit_stage(r->e, stage, 0, &s);
         if (!r->e->failed)
             cpu_call_stage(r, &s, &once, r->v_rows);
     }
-}
-
-/* ---- scans ---- */
-
-/* Brings the first carried values to where the first step reads them. */
-static void begin_scan(struct cpu_run *r, const struct gruc_stage *scan)
-{
-    struct cpu_emitter *e = r->e;
-    const struct gruc_op *op = &e->ir->ops[scan->ops[0]];
-    size_t scanned = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_SCANNED, 0);
-    struct cpu_position once = {.way = CPU_ONCE};
-    for (size_t i = 0; i < scan->n_carries; i++) {
-        const struct gruc_op *maker = gruc_ir_def(e->ir, op->operands[scanned + i]);
-        int is_constant = maker->code == GRUC_OP_CONSTANT;
-        if (!is_constant && scan->first[i].buffer == GRUC_NONE)
-            continue;
-        uint32_t width = e->schedule->buffers[scan->carries[i].buffer].width;
-        LLVMValueRef v_to, v_to_stride, v_from = NULL, v_from_stride;
-        cpu_locate(r, &scan->carries[i], &once, &v_to, &v_to_stride);
-        struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r->v_rows, l_i64(e, 1));
-        if (!is_constant) {
-            cpu_locate(r, &scan->first[i], &once, &v_from, &v_from_stride);
-            v_from = l_offset(e, v_from, l_mul(e, loop.v_index, v_from_stride));
-        }
-        double fill = is_constant ? gruc_op_number(maker, GRUC_ATTRIBUTE_VALUE, 0.0) : 0.0;
-        cpu_emit_copy(e, l_offset(e, v_to, l_mul(e, loop.v_index, v_to_stride)), v_from, fill,
-                      width);
-        l_loop_end(e, &loop);
-    }
-}
-
-static void emit_step(struct cpu_run *r, const struct gruc_stage *scan,
-                      const struct cpu_stage *steps, const struct cpu_position *at)
-{
-    struct cpu_emitter *e = r->e;
-    for (size_t i = 0; i < scan->body->n_stages; i++)
-        cpu_call_stage(r, &steps[i], at, r->v_rows);
-    for (size_t i = 0; i < scan->n_carries; i++) {
-        uint32_t buffer = scan->carries[i].buffer;
-        LLVMValueRef v_current = l_load(e, e->t_ptr, r->v_current[buffer], 8);
-        LLVMValueRef v_next = l_load(e, e->t_ptr, r->v_next[buffer], 8);
-        l_store(e, v_next, r->v_current[buffer], 8);
-        l_store(e, v_current, r->v_next[buffer], 8);
-    }
-}
-
-static void emit_scan_tile(struct cpu_run *r, const struct gruc_stage *scan,
-                           const struct cpu_stage *steps, struct cpu_position at,
-                           LLVMValueRef v_count)
-{
-    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_count, l_i64(r->e, 1));
-    at.way = CPU_STEP;
-    at.v_local = loop.v_index;
-    emit_step(r, scan, steps, &at);
-    l_loop_end(r->e, &loop);
+    cpu_emit_barrier(r);
 }
 
 /* ---- sweeps ---- */
@@ -92,6 +41,15 @@ static int only_tiles(const struct cpu_emitter *e, const struct cpu_stage *s)
     return 1;
 }
 
+/* Where the mask stands under which the stage's results are read; NULL: they always are. */
+static const struct gruc_view *valid_view(const struct cpu_run *r, const struct gruc_stage *stage)
+{
+    for (size_t i = 0; stage->valid_only != GRUC_NONE && i < r->group->n_stages; i++)
+        if (r->group->stages[i].mask == stage->valid_only)
+            return &r->group->stages[i].mask_view;
+    return NULL;
+}
+
 /* A stage over all steps of a tile. Tiles are walked as one long list of rows; other arrays can be
  * when the group is a single row, else step by step. */
 static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct cpu_position at,
@@ -100,7 +58,12 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
     struct cpu_emitter *e = r->e;
     if (only_tiles(e, s)) {
         at.way = CPU_TILE;
-        cpu_call_stage(r, s, &at, l_mul(e, v_count, r->v_rows));
+        LLVMValueRef v_rows = l_mul(e, v_count, r->v_rows);
+        if (s->is_listed) {
+            v_rows = cpu_list_tile(r, valid_view(r, s->stage), at, v_count);
+            at.v_list = r->v_tile_list;
+        }
+        cpu_call_stage(r, s, &at, v_rows);
         return;
     }
     LLVMBasicBlockRef b_one = l_block(e, "one"), b_many = l_block(e, "many"),
@@ -122,49 +85,79 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
-struct sweep_stages {
-    struct cpu_stage *own;    /* by stage; unused for scans */
-    struct cpu_stage **steps; /* by stage, of scans: the stages of a step */
+/* The functions of a sweep: of each stage, or of a scan's steps. */
+struct sweep {
+    const struct gruc_group *group;
+    struct cpu_stage *stages; /* unused for scans */
+    struct cpu_scan *scans;   /* unused for others */
 };
 
-static int emit_functions(struct cpu_run *r, const struct gruc_group *group,
-                          struct sweep_stages *out)
+static int emit_steps(struct cpu_run *r, const struct gruc_group *steps, unsigned flags,
+                      struct cpu_stage **out)
+{
+    *out = GRUC_NEW_ARRAY(r->e->arena, struct cpu_stage, steps->n_stages);
+    for (size_t i = 0; *out != NULL && i < steps->n_stages && !r->e->failed; i++)
+        cpu_emit_stage(r->e, &steps->stages[i], flags, &(*out)[i]);
+    return *out != NULL && !r->e->failed;
+}
+
+static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage,
+                               struct cpu_scan *out)
 {
     struct cpu_emitter *e = r->e;
-    out->own = GRUC_NEW_ARRAY(e->arena, struct cpu_stage, group->n_stages);
-    out->steps = GRUC_NEW_ARRAY(e->arena, struct cpu_stage *, group->n_stages);
-    if (out->own == NULL || out->steps == NULL)
+    int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
+    unsigned flags = unrolled ? 0 : CPU_STAGE_INLINE;
+    *out = (struct cpu_scan){.stage = stage};
+    if (stage->masked == NULL)
+        return emit_steps(r, stage->body, flags, &out->steps);
+    out->v_turn = LLVMBuildAlloca(e->builder, e->t_i64, "turn");
+    l_store(e, l_i64(e, 0), out->v_turn, 8);
+    flags |= CPU_STAGE_LISTED;
+    return emit_steps(r, stage->body, flags, &out->steps) &&
+           emit_steps(r, stage->masked, flags, &out->masked);
+}
+
+static int emit_functions(struct cpu_run *r, const struct gruc_group *group, struct sweep *out)
+{
+    struct cpu_emitter *e = r->e;
+    out->group = group;
+    out->stages = GRUC_NEW_ARRAY(e->arena, struct cpu_stage, group->n_stages);
+    out->scans = GRUC_NEW_ARRAY(e->arena, struct cpu_scan, group->n_stages);
+    if (out->stages == NULL || out->scans == NULL)
         return 0;
     for (size_t i = 0; i < group->n_stages && !e->failed; i++) {
         const struct gruc_stage *stage = &group->stages[i];
-        if (stage->kind != GRUC_STAGE_SCAN) {
-            cpu_emit_stage(e, stage, 0, &out->own[i]);
-            continue;
-        }
-        out->steps[i] = GRUC_NEW_ARRAY(e->arena, struct cpu_stage, stage->body->n_stages);
-        if (out->steps[i] == NULL)
+        if (stage->kind != GRUC_STAGE_SCAN)
+            cpu_emit_stage(e, stage, valid_view(r, stage) != NULL ? CPU_STAGE_LISTED : 0,
+                           &out->stages[i]);
+        else if (!emit_scan_functions(r, stage, &out->scans[i]))
             return 0;
-        int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
-        for (size_t k = 0; k < stage->body->n_stages && !e->failed; k++)
-            cpu_emit_stage(e, &stage->body->stages[k], !unrolled, &out->steps[i][k]);
     }
     return !e->failed;
 }
 
 /* unroll: true with a known number of steps: the steps one after the other, tile by tile. */
-static void emit_unrolled(struct cpu_run *r, const struct gruc_group *group,
-                          const struct sweep_stages *stages)
+static void emit_unrolled(struct cpu_run *r, const struct sweep *w)
 {
     struct cpu_emitter *e = r->e;
-    struct cpu_position at = {.way = CPU_STEP, .v_total = l_i64(e, group->steps.factor)};
-    for (uint32_t step = 0; step < group->steps.factor; step++) {
+    struct cpu_position at = {.way = CPU_STEP, .v_total = l_i64(e, w->group->steps.factor)};
+    for (uint32_t step = 0; step < w->group->steps.factor; step++) {
         at.v_tile_first = l_i64(e, step);
         at.v_local = l_i64(e, 0);
-        for (size_t i = 0; i < group->n_stages; i++) {
-            if (group->stages[i].kind == GRUC_STAGE_SCAN)
-                emit_step(r, &group->stages[i], stages->steps[i], &at);
-            else
-                cpu_call_stage(r, &stages->own[i], &at, r->v_rows);
+        for (size_t i = 0; i < w->group->n_stages; i++) {
+            if (w->group->stages[i].kind != GRUC_STAGE_SCAN) {
+                LLVMValueRef v_rows = r->v_rows;
+                if (w->stages[i].is_listed) {
+                    v_rows = cpu_list_tile(r, valid_view(r, w->stages[i].stage), at, l_i64(e, 1));
+                    at.v_list = r->v_tile_list;
+                }
+                cpu_call_stage(r, &w->stages[i], &at, v_rows);
+                at.v_list = NULL;
+            } else {
+                cpu_emit_step(r, &w->scans[i], &at);
+                cpu_swap_carries(r, &w->scans[i]);
+            }
+            cpu_emit_barrier(r);
         }
     }
 }
@@ -178,19 +171,39 @@ static int is_unrolled(const struct cpu_emitter *e, const struct gruc_group *gro
     return 0;
 }
 
+static void emit_tile(struct cpu_run *r, const struct sweep *w, struct cpu_position at,
+                      LLVMValueRef v_count)
+{
+    for (size_t i = 0; i < w->group->n_stages;) {
+        if (w->group->stages[i].kind == GRUC_STAGE_SCAN) {
+            size_t together = cpu_scans_together(r->e->ir, w->group, i);
+            cpu_emit_scans(r, &w->scans[i], together, at, v_count);
+            i += together;
+        } else {
+            emit_tile_stage(r, &w->stages[i], at, v_count);
+            cpu_emit_barrier(r);
+            i++;
+        }
+    }
+}
+
 static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
 {
     struct cpu_emitter *e = r->e;
-    struct sweep_stages stages;
-    if (!emit_functions(r, group, &stages)) {
+    struct sweep w;
+    r->group = group;
+    if (!emit_functions(r, group, &w)) {
         e->failed = 1;
         return;
     }
+    LLVMBasicBlockRef b_others = cpu_share_begin(r, 0);
     for (size_t i = 0; i < group->n_stages; i++)
         if (group->stages[i].kind == GRUC_STAGE_SCAN)
-            begin_scan(r, &group->stages[i]);
+            cpu_begin_scan(r, &group->stages[i]);
+    cpu_share_end(r, b_others);
+    cpu_emit_barrier(r);
     if (is_unrolled(e, group)) {
-        emit_unrolled(r, group, &stages);
+        emit_unrolled(r, &w);
         return;
     }
     struct cpu_position at = {.v_total = cpu_steps_value(r, group->steps)};
@@ -200,13 +213,45 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
     LLVMValueRef v_left = LLVMBuildSub(e->builder, at.v_total, loop.v_index, "");
     LLVMValueRef v_short = LLVMBuildICmp(e->builder, LLVMIntULT, v_left, v_tile, "");
     LLVMValueRef v_count = LLVMBuildSelect(e->builder, v_short, v_left, v_tile, "");
-    for (size_t i = 0; i < group->n_stages; i++) {
-        if (group->stages[i].kind == GRUC_STAGE_SCAN)
-            emit_scan_tile(r, &group->stages[i], stages.steps[i], at, v_count);
-        else
-            emit_tile_stage(r, &stages.own[i], at, v_count);
-    }
+    emit_tile(r, &w, at, v_count);
     l_loop_end(e, &loop);
+}
+
+static int any_masked(const struct gruc_schedule *schedule)
+{
+    for (size_t g = 0; g < schedule->n_groups; g++)
+        for (size_t i = 0; i < schedule->groups[g].n_stages; i++)
+            if (schedule->groups[g].stages[i].masked != NULL)
+                return 1;
+    return 0;
+}
+
+/* Room for the lists, in the function's first block. */
+static void reserve_lists(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMTypeRef rows = LLVMArrayType(e->t_i64, (unsigned)e->info->row_group);
+    LLVMTypeRef tile = LLVMArrayType(e->t_i64, (unsigned)e->info->tile_rows);
+    r->v_valid_count = LLVMBuildAlloca(e->builder, e->t_i64, "valid_count");
+    r->v_masked_count = LLVMBuildAlloca(e->builder, e->t_i64, "masked_count");
+    r->v_valid_list = LLVMBuildAlloca(e->builder, rows, "valid");
+    r->v_masked_list = LLVMBuildAlloca(e->builder, rows, "masked");
+    r->v_tile_list = LLVMBuildAlloca(e->builder, tile, "tile");
+}
+
+/* Which of the threads that compute the same rows this is; one alone where that never pays. */
+static void load_share(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    r->v_share = l_i64(e, 0);
+    r->v_shares = l_i64(e, 1);
+    if (e->info->unit_threads <= 1)
+        return;
+    LLVMValueRef v_one = r->v_shares;
+    r->v_share = cpu_load_slot(e, r->v_args, CPU_SLOT_share, e->t_i64);
+    r->v_shares = cpu_load_slot(e, r->v_args, CPU_SLOT_shares, e->t_i64);
+    LLVMValueRef v_none = LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_shares, l_i64(e, 0), "");
+    r->v_shares = LLVMBuildSelect(e->builder, v_none, v_one, r->v_shares, "");
 }
 
 LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
@@ -228,6 +273,9 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
         r.v_state = cpu_load_slot(e, r.v_args, CPU_SLOT_state, e->t_ptr);
         for (unsigned i = 0; i < e->ir->n_symbols; i++)
             r.v_steps[i] = cpu_load_slot(e, r.v_args, CPU_SLOT_STEPS + i, e->t_i64);
+        load_share(&r);
+        if (any_masked(e->schedule))
+            reserve_lists(&r);
         cpu_place_buffers(&r, cpu_load_slot(e, r.v_args, CPU_SLOT_workspace, e->t_ptr));
         for (size_t g = 0; g < e->schedule->n_groups && !e->failed; g++) {
             const struct gruc_group *group = &e->schedule->groups[g];
@@ -238,7 +286,10 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
             for (size_t i = 0; i < group->n_stages && !e->failed; i++)
                 emit_once(&r, &group->stages[i]);
         }
+        LLVMBasicBlockRef b_others = cpu_share_begin(&r, 0);
         cpu_emit_started(&r);
+        cpu_share_end(&r, b_others);
+        cpu_emit_barrier(&r);
     }
     *out_type = f.type;
     l_function_end(e, &f);

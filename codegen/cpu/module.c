@@ -129,6 +129,7 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     size_t bytes;
     GRUC_TRY(gruc_module_info_build(ir, ir->arena, &m->info, &bytes));
     cpu_plan_workspace(e->schedule, m->info);
+    cpu_plan_threads(e, m->info);
     e->info = m->info;
     cpu_trace_time(trace, "schedule", start);
     start = cpu_clock();

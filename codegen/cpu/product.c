@@ -168,10 +168,8 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
     uint64_t unit_bytes = (uint64_t)s.product->depth * gates * 4;
     LLVMValueRef v_unit_offset = l_mul(e, block->v_unit, l_i64(e, unit_bytes));
     s.v_weights = l_offset(e, e->v_weights, l_add(e, l_i64(e, weights_offset), v_unit_offset));
-    for (unsigned row = 0; row < block->n_rows; row++) {
-        LLVMValueRef v_row = l_add(e, block->v_row, l_i64(e, row));
-        s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, v_row, edge->v_stride));
-    }
+    for (unsigned row = 0; row < block->n_rows; row++)
+        s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
     unsigned each = block->n_rows * block->n_vectors * gates;
     if (each > MAX_SUMS) {
         e->failed = 1;

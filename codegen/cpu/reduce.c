@@ -165,7 +165,7 @@ static LLVMValueRef sparsemax_threshold(struct reduction *r)
     return v_next;
 }
 
-void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows)
+void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s)
 {
     enum gruc_opcode code = e->ir->ops[s->stage->ops[0]].code;
     const struct cpu_edge *edge = &s->edges[0];
@@ -181,13 +181,14 @@ void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_
     } else if (code == GRUC_OP_SPARSEMAX_THRESHOLD) {
         r.absent = -__builtin_inf(); /* above no threshold */
     }
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, 1));
-    r.v_row = l_offset(e, edge->v_base, l_mul(e, loop.v_index, edge->v_stride));
+    struct l_loop loop = cpu_stage_rows_begin(e, s);
+    LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
+    r.v_row = l_offset(e, edge->v_base, l_mul(e, v_row, edge->v_stride));
     LLVMValueRef v = code == GRUC_OP_SPARSEMAX_THRESHOLD ? sparsemax_threshold(&r)
                                                          : reduce(&r, NULL, NULL);
     for (size_t i = 1; i < s->n_edges; i++)
         l_store(e, v,
-                l_offset(e, s->edges[i].v_base, l_mul(e, loop.v_index, s->edges[i].v_stride)),
+                l_offset(e, s->edges[i].v_base, l_mul(e, v_row, s->edges[i].v_stride)),
                 cpu_dtype_bytes(s->edges[i].dtype));
     l_loop_end(e, &loop);
 }

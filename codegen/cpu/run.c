@@ -50,11 +50,21 @@ static void check_arguments(struct cpu_run *r)
     return_if(e, below(e, r->v_batch, r->v_first), GRUC_ERROR_ARGUMENT);
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r->v_batch, r->v_first, "");
     return_if(e, below(e, v_left, r->v_rows), GRUC_ERROR_ARGUMENT);
+    LLVMValueRef v_shares = cpu_load_slot(e, r->v_args, CPU_SLOT_shares, e->t_i64);
+    LLVMValueRef v_barrier = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier, e->t_ptr);
+    LLVMValueRef v_several = below(e, l_i64(e, 1), v_shares);
+    LLVMValueRef v_share = cpu_load_slot(e, r->v_args, CPU_SLOT_share, e->t_i64);
+    LLVMValueRef v_wrong = LLVMBuildIsNull(e->builder, v_barrier, "");
+    if (e->info->unit_threads <= 1)
+        v_wrong = LLVMConstInt(e->t_i1, 1, 0);
+    v_wrong = LLVMBuildOr(e->builder, v_wrong,
+                            LLVMBuildNot(e->builder, below(e, v_share, v_shares), ""), "");
+    return_if(e, LLVMBuildAnd(e->builder, v_several, v_wrong, ""), GRUC_ERROR_ARGUMENT);
     if (e->info->flags & GRUC_MODULE_COUPLED)
         return_if(e, differs(e, r->v_rows, r->v_batch), GRUC_ERROR_ARGUMENT);
     for (uint32_t i = 0; i < e->info->n_steps; i++) {
         LLVMValueRef v_wanted = l_i64(e, e->info->steps[i]);
-        LLVMValueRef v_wrong = e->info->steps[i] != 0
+        v_wrong = e->info->steps[i] != 0
                                    ? differs(e, r->v_steps[i], v_wanted)
                                    : LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_steps[i],
                                                    l_i64(e, 0), "");

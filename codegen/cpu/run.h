@@ -13,6 +13,10 @@ struct cpu_run {
     LLVMValueRef v_steps[GRUC_ABI_MAX_STEPS];
     LLVMValueRef *v_base;              /* by buffer: first row of the group */
     LLVMValueRef *v_current, *v_next;  /* by CARRY buffer: where its two addresses are kept */
+    LLVMValueRef v_share, v_shares;    /* which thread this is of how many */
+    LLVMValueRef v_tile_list, v_valid_list, v_masked_list; /* room for lists of rows */
+    LLVMValueRef v_valid_count, v_masked_count;            /* and for how many are on them */
+    const struct gruc_group *group;    /* being emitted */
 };
 
 /* Slot of the argument block. */
@@ -47,6 +51,9 @@ struct cpu_position {
     LLVMValueRef v_tile_first; /* first step of the tile */
     LLVMValueRef v_local;      /* step within the tile, of CPU_STEP */
     LLVMValueRef v_total;      /* steps of the sweep */
+    LLVMValueRef v_list;       /* rows of a listed stage */
+    LLVMValueRef v_turned;     /* NULL: by the step */
+    int is_alone;              /* this thread does all of the stage */
 };
 /* Where a view's first row is and the bytes to the next. CPU_TILE walks steps and rows of a tile as
  * one, CPU_TILE_OF_ONE the steps of a group of one row. */
@@ -56,6 +63,29 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                     LLVMValueRef v_rows);
 /* Addresses of all buffers of a group, carved out of the workspace. */
 void cpu_place_buffers(struct cpu_run *r, LLVMValueRef v_workspace);
+
+/* scan.c */
+struct cpu_scan {
+    const struct gruc_stage *stage;
+    struct cpu_stage *steps, *masked; /* functions of the body's stages; masked NULL: no mask */
+    LLVMValueRef v_turn;              /* counts the steps that multiplied */
+};
+void cpu_begin_scan(struct cpu_run *r, const struct gruc_stage *scan);
+void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct cpu_position *at);
+void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan);
+/* The steps of a tile of scans that need nothing of each other. */
+void cpu_emit_scans(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                    struct cpu_position at, LLVMValueRef v_steps);
+/* Lists the rows of a tile where mask is true in v_tile_list; answers how many. */
+LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
+                           struct cpu_position at, LLVMValueRef v_steps);
+
+/* threads.c: nothing is emitted for a module whose rows are never shared. */
+/* Waits for the other threads that compute the same rows. */
+void cpu_emit_barrier(struct cpu_run *r);
+/* What is emitted up to cpu_share_end runs in thread index mod their number only. */
+LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index);
+void cpu_share_end(struct cpu_run *r, LLVMBasicBlockRef b_others);
 
 /* validate.c: ids; leaves the builder where they are all right. */
 void cpu_emit_validate(struct cpu_run *r, LLVMBasicBlockRef b_bad);

@@ -42,14 +42,41 @@ static void add_inline(struct cpu_emitter *e, LLVMValueRef function, const char 
                             LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
-void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int is_step,
+LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
+{
+    if (!s->is_listed)
+        return v_index;
+    return l_load(e, e->t_i64, l_offset(e, s->v_list, l_mul(e, v_index, l_i64(e, 8))), 8);
+}
+
+void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,
+                     LLVMValueRef *v_first, LLVMValueRef *v_limit)
+{
+    *v_first = l_i64(e, 0);
+    *v_limit = v_count;
+    if (e->info->unit_threads <= 1)
+        return;
+    LLVMValueRef v_next = l_add(e, s->v_share, l_i64(e, 1));
+    *v_first = LLVMBuildUDiv(e->builder, l_mul(e, v_count, s->v_share), s->v_shares, "");
+    *v_limit = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_next), s->v_shares, "");
+}
+
+struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage *s)
+{
+    LLVMValueRef v_first, v_limit;
+    cpu_stage_share(e, s, s->v_rows, &v_first, &v_limit);
+    return l_loop_begin(e, v_first, v_limit, l_i64(e, 1));
+}
+
+void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     struct cpu_stage *out)
 {
-    *out = (struct cpu_stage){.stage = stage};
+    *out = (struct cpu_stage){.stage = stage, .is_listed = (flags & CPU_STAGE_LISTED) != 0};
     collect_edges(e, out);
     if (e->failed)
         return;
-    LLVMTypeRef parameters[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {e->t_ptr, e->t_i64, e->t_i1};
+    LLVMTypeRef parameters[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {
+        e->t_ptr, e->t_i64, e->t_i1, e->t_ptr, e->t_i64, e->t_i64};
     for (size_t i = 0; i < out->n_edges; i++) {
         parameters[CPU_STAGE_EDGES + 2 * i] = e->t_ptr;
         parameters[CPU_STAGE_EDGES + 1 + 2 * i] = e->t_i64;
@@ -60,19 +87,22 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, int i
                                            (unsigned)(CPU_STAGE_EDGES + 2 * out->n_edges));
     out->function = f.function;
     out->type = f.type;
-    add_inline(e, f.function, is_step ? "alwaysinline" : "noinline");
+    add_inline(e, f.function, flags & CPU_STAGE_INLINE ? "alwaysinline" : "noinline");
     for (size_t i = 0; i < out->n_edges; i++) {
         unsigned parameter = (unsigned)(CPU_STAGE_EDGES + 2 * i);
         out->edges[i].v_base = LLVMGetParam(f.function, parameter);
         out->edges[i].v_stride = LLVMGetParam(f.function, parameter + 1);
     }
-    LLVMValueRef v_rows = LLVMGetParam(f.function, 1);
-    out->v_turned = LLVMGetParam(f.function, 2);
+    out->v_rows = LLVMGetParam(f.function, CPU_STAGE_ROWS);
+    out->v_turned = LLVMGetParam(f.function, CPU_STAGE_TURNED);
+    out->v_list = LLVMGetParam(f.function, CPU_STAGE_LIST);
+    out->v_share = LLVMGetParam(f.function, CPU_STAGE_SHARE);
+    out->v_shares = LLVMGetParam(f.function, CPU_STAGE_SHARES);
     if (stage->kind == GRUC_STAGE_REDUCE)
-        cpu_emit_reduce(e, out, v_rows);
+        cpu_emit_reduce(e, out);
     else if (stage->kind == GRUC_STAGE_EMBED)
-        cpu_emit_embed(e, out, v_rows);
+        cpu_emit_embed(e, out);
     else
-        cpu_emit_sweep(e, out, v_rows);
+        cpu_emit_sweep(e, out);
     l_function_end(e, &f);
 }

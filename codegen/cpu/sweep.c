@@ -135,12 +135,24 @@ static unsigned rows_of_block(const struct sweep *w)
 
 /* ---- emission ---- */
 
-static void emit_block(struct sweep *w, LLVMValueRef v_row, unsigned rows, LLVMValueRef v_unit,
+/* The rows at v_index and after it. Where fewer are left, the last one is computed again, which
+ * costs less than rows one by one. */
+static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLVMValueRef v_unit,
                        unsigned vectors, unsigned tail)
 {
+    struct cpu_emitter *e = w->e;
     struct cpu_block block = {.stage = w->s, .n_rows = rows, .n_vectors = vectors,
-                              .lanes = w->lanes, .tail = tail, .v_row = v_row, .v_unit = v_unit,
+                              .lanes = w->lanes, .tail = tail, .v_unit = v_unit,
                               .values = w->values};
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, w->s->v_rows, l_i64(e, 1), "");
+    for (unsigned row = 0; row < rows; row++) {
+        LLVMValueRef v_at = l_add(e, v_index, l_i64(e, row));
+        if (row > 0) {
+            LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
+            v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
+        }
+        block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
+    }
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
     for (size_t i = 0; i < w->s->stage->n_products; i++)
         cpu_emit_product(w->e, &block, i, w->weights[i], w->bias[i]);
@@ -156,28 +168,37 @@ static void emit_rows(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limi
     l_loop_end(w->e, &loop);
 }
 
-/* All units for rows [first, limit), whose number is a multiple of rows. */
+/* This share of the units for rows [first, limit) in blocks of rows. The block at the end that is
+ * not whole counts as one, and is the last. */
 static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limit, unsigned rows)
 {
     struct cpu_emitter *e = w->e;
     unsigned width = w->s->stage->width, per_block = vectors_of_block(w, rows);
-    unsigned units = per_block * w->lanes, whole = width / units * units;
-    if (whole == units) {
-        emit_rows(w, v_first, v_limit, rows, l_i64(e, 0), per_block, w->lanes);
-    } else if (whole > 0) {
-        struct l_loop loop =
-            l_loop_begin(e, l_i64(e, 0), l_i64(e, whole), l_i64(e, units));
-        LLVMValueRef v_from_end =
-            LLVMBuildSub(e->builder, l_i64(e, whole - units), loop.v_index, "");
-        LLVMValueRef v_unit =
+    unsigned units = per_block * w->lanes, whole = width / units, rest = width - whole * units;
+    LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
+    cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
+    LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
+    LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
+    if (whole == 1) {
+        LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
+        LLVMValueRef v_rows = LLVMBuildSelect(e->builder, v_mine, v_limit, l_i64(e, 0), "");
+        emit_rows(w, v_first, v_rows, rows, l_i64(e, 0), per_block, w->lanes);
+    } else if (whole > 1) {
+        struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
+        LLVMValueRef v_sum = LLVMBuildSub(e->builder, l_add(e, v_begin, v_last), l_i64(e, 1), "");
+        LLVMValueRef v_from_end = LLVMBuildSub(e->builder, v_sum, loop.v_index, "");
+        LLVMValueRef v_block =
             LLVMBuildSelect(e->builder, w->s->v_turned, v_from_end, loop.v_index, "");
-        emit_rows(w, v_first, v_limit, rows, v_unit, per_block, w->lanes);
+        emit_rows(w, v_first, v_limit, rows, l_mul(e, v_block, l_i64(e, units)), per_block,
+                  w->lanes);
         l_loop_end(e, &loop);
     }
-    if (whole < width) {
-        unsigned left = width - whole, vectors = (left + w->lanes - 1) / w->lanes;
-        unsigned tail = left - (vectors - 1) * w->lanes;
-        emit_rows(w, v_first, v_limit, rows, l_i64(e, whole), vectors, tail);
+    if (rest > 0) {
+        unsigned vectors = (rest + w->lanes - 1) / w->lanes;
+        unsigned tail = rest - (vectors - 1) * w->lanes;
+        LLVMValueRef v_rows =
+            LLVMBuildSelect(e->builder, v_has_rest, v_limit, l_i64(e, 0), "");
+        emit_rows(w, v_first, v_rows, rows, l_i64(e, (uint64_t)whole * units), vectors, tail);
     }
 }
 
@@ -190,7 +211,19 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
     return lanes;
 }
 
-void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_rows)
+/* Rows that go in blocks: all but a single one at the end. */
+static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows)
+{
+    struct cpu_emitter *e = w->e;
+    LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
+    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, w->s->v_rows, l_i64(e, rows - 1), "");
+    LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, 1), "");
+    LLVMValueRef v_up = l_add(e, w->s->v_rows, l_i64(e, rows - 1));
+    v_up = LLVMBuildSelect(e->builder, v_single, w->s->v_rows, v_up, "");
+    return LLVMBuildAnd(e->builder, v_up, v_mask, "");
+}
+
+void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
 {
     struct sweep w = {.e = e, .s = s, .lanes = lanes_for(e, s->stage->width)};
     if (s->stage->n_products > MAX_PRODUCTS) {
@@ -218,11 +251,10 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s, LLVMValueRef v_r
     unsigned rows = rows_of_block(&w);
     LLVMValueRef v_many = l_i64(e, 0);
     if (rows > 1) {
-        LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
-        v_many = LLVMBuildAnd(e->builder, v_rows, v_mask, "");
+        v_many = rows_in_blocks(&w, rows);
         emit_units(&w, l_i64(e, 0), v_many, rows);
     }
-    emit_units(&w, v_many, v_rows, 1);
+    emit_units(&w, v_many, s->v_rows, 1);
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = GRUC_NONE;
     for (size_t i = 0; i < s->n_loads; i++)

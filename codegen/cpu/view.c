@@ -165,11 +165,16 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                     LLVMValueRef v_rows)
 {
     struct cpu_emitter *e = r->e;
-    LLVMValueRef v_turned = LLVMConstInt(e->t_i1, 0, 0);
-    if (at->way == CPU_STEP)
-        v_turned = LLVMBuildTrunc(e->builder, l_add(e, at->v_tile_first, at->v_local), e->t_i1,
-                                  "turned");
-    LLVMValueRef arguments[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {e->v_weights, v_rows, v_turned};
+    LLVMValueRef v_turned = at->v_turned;
+    if (v_turned == NULL)
+        v_turned = at->way != CPU_STEP ? LLVMConstInt(e->t_i1, 0, 0)
+                                       : LLVMBuildTrunc(e->builder,
+                                                        l_add(e, at->v_tile_first, at->v_local),
+                                                        e->t_i1, "turned");
+    LLVMValueRef v_list = at->v_list == NULL ? LLVMConstNull(e->t_ptr) : at->v_list;
+    LLVMValueRef arguments[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {
+        e->v_weights, v_rows, v_turned, v_list, at->is_alone ? l_i64(e, 0) : r->v_share,
+        at->is_alone ? l_i64(e, 1) : r->v_shares};
     for (size_t i = 0; i < s->n_edges; i++) {
         LLVMValueRef *edge = &arguments[CPU_STAGE_EDGES + 2 * i];
         cpu_locate(r, s->edges[i].view, at, &edge[0], &edge[1]);

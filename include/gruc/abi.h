@@ -15,13 +15,13 @@
 extern "C" {
 #endif
 
-#define GRUC_ABI_VERSION 1u
+#define GRUC_ABI_VERSION 2u
 #define GRUC_ABI_MAGIC 0x43555247u /* "GRUC" */
 #define GRUC_ABI_NAME_BYTES 64
 #define GRUC_ABI_MAX_RANK 8
 #define GRUC_ABI_MAX_STEPS 8      /* step symbols of one model */
 #define GRUC_ABI_ALIGNMENT 64     /* of state and workspace, bytes */
-#define GRUC_ABI_HEAD_SLOTS 8     /* slots that abi.def declares */
+#define GRUC_ABI_HEAD_SLOTS 12    /* slots that abi.def declares */
 
 /* Flags of an argument block. */
 #define GRUC_ARGS_CARRY 1u        /* every recurrent layer continues from state and stores to it */
@@ -37,6 +37,8 @@ enum gruc_dtype { GRUC_FLOAT32 = 0, GRUC_INT32 = 1, GRUC_BOOL = 2 };
 /* Dimensions that are known only when the model runs. */
 #define GRUC_DIM_BATCH (-1)
 #define GRUC_DIM_STEPS(symbol) (-2 - (int64_t)(symbol))
+
+typedef void gruc_barrier_function(void *context);
 
 /* The head of an argument block; the tail follows it in the same allocation. */
 struct gruc_args {
@@ -73,6 +75,9 @@ struct gruc_module_info {
                                  the group on, and takes as many as the workspace holds */
     uint64_t workspace_row_step[GRUC_ABI_MAX_STEPS];
     uint64_t steps[GRUC_ABI_MAX_STEPS]; /* static number of steps, 0: any */
+    uint64_t unit_threads; /* most threads that may compute the same rows together, 1: none */
+    uint64_t step_cycles;  /* about how long a step of a row takes one thread, for judging whether
+                              waking others pays */
     char name[GRUC_ABI_NAME_BYTES];
 };
 

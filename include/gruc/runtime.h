@@ -46,8 +46,10 @@ struct grt_session;
 
 struct grt_session_options {
     size_t size;      /* sizeof(struct grt_session_options) */
-    unsigned threads; /* 0 or 1: the caller's thread alone; rows are shared among threads */
+    unsigned threads; /* at most so many compute a call, rows each or, of few rows, units each;
+                         0 or 1: the caller's thread alone */
     int carry;        /* nonzero: layers that are not stateful continue from call to call as well */
+    int eager;        /* nonzero: threads share the work however little it is, which is slower */
 };
 
 /* Borrows module, which must outlive the session. options NULL: one thread, no carry. */

@@ -133,6 +133,16 @@ static void load_operands(struct gruc_scheduler *s, struct gruc_group *group, ui
         stage->products[i].view = find(s, stage->products[i].left, group);
 }
 
+/* Where what a scan yields is stored, by a valid step and by a masked one. */
+static void add_yield_target(struct gruc_scheduler *s, const struct gruc_stage *scan, size_t index,
+                             struct gruc_view view)
+{
+    const struct gruc_region *region = &s->ir->regions[s->ir->ops[scan->ops[0]].region];
+    add_target(s, region->yields[index], view);
+    if (scan->masked != NULL)
+        add_target(s, s->ir->regions[scan->masked_region].yields[index], view);
+}
+
 /* A region's arguments stand where the scan's operands do; carried values in their two copies. */
 static void place_scan(struct gruc_scheduler *s, struct gruc_group *group,
                        struct gruc_stage *stage)
@@ -164,11 +174,14 @@ static void place_scan(struct gruc_scheduler *s, struct gruc_group *group,
         }
         struct gruc_view next = stage->carries[i];
         next.next = 1;
-        add_target(s, region->yields[i], next);
+        add_yield_target(s, stage, i, next);
     }
     for (size_t i = 0; i < region->n_arguments; i++)
         if (i < scanned || i >= scanned + stage->n_carries)
             add_load(s, stage, op->operands[i], group);
+    for (size_t i = 0; i < stage->n_loads; i++)
+        if (stage->loads[i].value == stage->mask)
+            stage->mask_view = stage->loads[i].view;
 }
 
 /* Region arguments that are not carried are found through the scan's loads. */
@@ -190,6 +203,15 @@ static void bind_arguments(struct gruc_scheduler *s, const struct gruc_stage *sc
             if (stage->products[i].left == region->arguments[a] &&
                 stage->products[i].view.buffer == GRUC_NONE)
                 stage->products[i].view = view;
+    }
+}
+
+static void place_steps(struct gruc_scheduler *s, const struct gruc_stage *scan,
+                        struct gruc_group *steps)
+{
+    for (size_t i = 0; i < steps->n_stages && !s->failed; i++) {
+        load_operands(s, steps, (uint32_t)i);
+        bind_arguments(s, scan, &steps->stages[i]);
     }
 }
 
@@ -215,11 +237,10 @@ static void gather_stores(struct gruc_scheduler *s, struct gruc_stage *stage)
 static void hand_down_targets(struct gruc_scheduler *s, const struct gruc_stage *scan)
 {
     const struct gruc_op *op = &s->ir->ops[scan->ops[0]];
-    const struct gruc_region *region = &s->ir->regions[op->region];
     for (size_t i = scan->n_carries; i < op->n_results; i++) {
         const struct gruc_placement *place = &s->places[op->results[i]];
         for (size_t t = 0; t < place->n_targets; t++)
-            add_target(s, region->yields[i], place->targets[t].view);
+            add_yield_target(s, scan, i, place->targets[t].view);
     }
 }
 
@@ -259,10 +280,9 @@ enum gruc_status gruc_schedule_places(struct gruc_scheduler *s)
                 load_operands(s, &schedule->groups[g], (uint32_t)i);
                 continue;
             }
-            for (size_t k = 0; k < stage->body->n_stages && !s->failed; k++) {
-                load_operands(s, stage->body, (uint32_t)k);
-                bind_arguments(s, stage, &stage->body->stages[k]);
-            }
+            place_steps(s, stage, stage->body);
+            if (stage->masked != NULL)
+                place_steps(s, stage, stage->masked);
         }
     for (size_t g = 0; g < schedule->n_groups && !s->failed; g++)
         for (size_t i = 0; i < schedule->groups[g].n_stages && !s->failed; i++) {
@@ -271,6 +291,8 @@ enum gruc_status gruc_schedule_places(struct gruc_scheduler *s)
                 hand_down_targets(s, stage);
                 for (size_t k = 0; k < stage->body->n_stages && !s->failed; k++)
                     gather_stores(s, &stage->body->stages[k]);
+                for (size_t k = 0; stage->masked != NULL && k < stage->masked->n_stages; k++)
+                    gather_stores(s, &stage->masked->stages[k]);
             } else {
                 gather_stores(s, stage);
             }

@@ -164,7 +164,9 @@ enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
     }
     for (size_t g = 0; g < s.schedule->n_groups && !s.failed; g++)
         GRUC_TRY(fill_group(&s, &s.schedule->groups[g]));
+    GRUC_TRY(gruc_schedule_masks(&s));
     GRUC_TRY(gruc_schedule_places(&s));
+    GRUC_TRY(gruc_schedule_merge(&s));
     *out = s.schedule;
     return GRUC_OK;
 }
@@ -179,11 +181,16 @@ static void describe_stage(const struct gruc_schedule *schedule, const struct gr
         gruc_strbuf_format(out, "%zu product%s over %u, ", stage->products[i].n_ops,
                            stage->products[i].n_ops == 1 ? "" : "s",
                            (unsigned)stage->products[i].depth);
-    gruc_strbuf_format(out, "%zu operation%s, %zu loads, %zu stores\n", stage->n_ops,
-                       stage->n_ops == 1 ? "" : "s", stage->n_loads, stage->n_stores);
+    gruc_strbuf_format(out, "%zu operation%s, %zu loads, %zu stores%s\n", stage->n_ops,
+                       stage->n_ops == 1 ? "" : "s", stage->n_loads, stage->n_stores,
+                       stage->valid_only != GRUC_NONE ? ", valid steps only" : "");
+    if (stage->body != NULL && stage->body->n_stages == 0)
+        gruc_strbuf_format(out, "%*stogether with the scan above\n", (int)indent + 2, "");
     if (stage->body != NULL)
         for (size_t i = 0; i < stage->body->n_stages; i++)
             describe_stage(schedule, &stage->body->stages[i], indent + 2, out);
+    if (stage->masked != NULL)
+        gruc_strbuf_format(out, "%*smasked steps copy what they repeat\n", (int)indent + 2, "");
 }
 
 void gruc_schedule_describe(const struct gruc_schedule *schedule, struct gruc_strbuf *out)

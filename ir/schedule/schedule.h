@@ -75,6 +75,13 @@ struct gruc_stage {
     struct gruc_view *carries;      /* of a scan: a CARRY buffer for each carried value */
     struct gruc_view *first;        /* where its first value stands; NONE: already there, or zero */
     size_t n_carries;
+    /* Of a scan: where the mask is false, the stages of masked run instead of those of body. */
+    gruc_ref mask;                  /* the sequence outside the scan; GRUC_NONE: there is none */
+    struct gruc_view mask_view;
+    gruc_ref masked_region;
+    struct gruc_group *masked;
+    gruc_ref valid_only;            /* of a sweep: the mask where its results are read; GRUC_NONE:
+                                       everywhere */
 };
 
 struct gruc_group {
@@ -96,6 +103,10 @@ struct gruc_schedule {
 /* Schedules IR that all passes have run on; inserts copy operations into it. Lives in ir's arena. */
 enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
                                      struct gruc_schedule **out);
+
+/* Whether scan b reads nothing that scan a makes. */
+int gruc_schedule_independent(const struct gruc_ir *ir, const struct gruc_stage *a,
+                              const struct gruc_stage *b);
 
 /* In words, a line a stage, for people. */
 struct gruc_strbuf;

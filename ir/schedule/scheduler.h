@@ -37,8 +37,14 @@ enum gruc_status gruc_schedule_phases(struct gruc_scheduler *s);
 enum gruc_status gruc_schedule_stages(struct gruc_scheduler *s, struct gruc_group *group,
                                       const gruc_ref *ops, size_t count);
 
+/* masks.c: stages for masked steps, and which others need valid steps only. */
+enum gruc_status gruc_schedule_masks(struct gruc_scheduler *s);
+
 /* places.c: buffers for what crosses stages; the loads and stores of every stage. */
 enum gruc_status gruc_schedule_places(struct gruc_scheduler *s);
+
+/* merge.c: one stage for the steps of small scans that go side by side. */
+enum gruc_status gruc_schedule_merge(struct gruc_scheduler *s);
 
 static inline int gruc_same_steps(struct gruc_steps a, struct gruc_steps b)
 {

@@ -146,7 +146,7 @@ static enum gruc_status print_and_parse(const char *folder, uint64_t *result)
 
 static enum gruc_status run_session(const struct grt_module *module, uint64_t *result)
 {
-    struct grt_session_options options = {sizeof options, 2, 1};
+    struct grt_session_options options = {sizeof options, 2, 1, 1};
     struct grt_session *session = NULL;
     static const int64_t x_dims[3] = {3, 5, 3}, m_dims[2] = {3, 5};
     float x[45], g[60], state[9], d[6], stored[12];

@@ -302,7 +302,7 @@ static const char *run_chunks(struct subject *s, struct grt_session *session,
 
 static const char *compare_chunks(struct subject *s, size_t call, int64_t chunk, char *text)
 {
-    struct grt_session_options options = {sizeof options, 1, 1};
+    struct grt_session_options options = {sizeof options, 1, 1, 0};
     struct grt_session *session = NULL;
     struct test_call all = {0};
     if (grt_session_create(s->module, &options, &session) != GRUC_OK)

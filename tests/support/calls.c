@@ -245,7 +245,8 @@ enum gruc_status test_run_all(const struct grt_module *module, const struct test
                               const char **error)
 {
     static char words[300]; /* the session that owns the error dies here */
-    struct grt_session_options options = {sizeof options, way->threads, way->carry};
+    struct grt_session_options options = {sizeof options, way->threads, way->carry,
+                                          way->threads > 1};
     struct grt_session *session = NULL;
     enum gruc_status status = grt_session_create(module, &options, &session);
     *error = "no session";

@@ -81,7 +81,7 @@ static struct grt_module *create_module(void)
 static struct grt_session *create_session(const struct grt_module *module, unsigned threads,
                                           int carry)
 {
-    struct grt_session_options options = {sizeof options, threads, carry};
+    struct grt_session_options options = {sizeof options, threads, carry, 1};
     struct grt_session *session = NULL;
     CU_ASSERT_EQUAL_FATAL(grt_session_create(module, &options, &session), GRUC_OK);
     return session;
@@ -198,12 +198,12 @@ static void test_session_options(void)
 {
     struct grt_module *module = create_module();
     struct grt_session *session;
-    struct grt_session_options options = {0, 1, 0};
+    struct grt_session_options options = {0, 1, 0, 0};
     CU_ASSERT_EQUAL(grt_session_create(module, &options, &session), GRUC_ERROR_ARGUMENT);
-    options = (struct grt_session_options){sizeof options, 5000, 0};
+    options = (struct grt_session_options){sizeof options, 5000, 0, 0};
     CU_ASSERT_EQUAL(grt_session_create(module, &options, &session), GRUC_ERROR_ARGUMENT);
     CU_ASSERT_EQUAL(grt_session_create(NULL, NULL, &session), GRUC_ERROR_ARGUMENT);
-    options = (struct grt_session_options){sizeof options.size, 5000, 1}; /* only size counts */
+    options = (struct grt_session_options){sizeof options.size, 5000, 1, 0}; /* only size counts */
     CU_ASSERT_EQUAL(grt_session_create(module, &options, &session), GRUC_OK);
     grt_session_destroy(session);
     CU_ASSERT_EQUAL(grt_session_create(module, NULL, &session), GRUC_OK);
@@ -481,7 +481,7 @@ static void check_chunks(struct grt_module *module, int time_major)
     fill(&data, 3, 7);
     make_arrays(&data, time_major, inputs);
     for (uint64_t chunk = 0; chunk <= 8; chunk++) {
-        struct grt_feed_options options = {chunk, 2};
+        struct grt_feed_options options = {chunk, 2, 0};
         CU_ASSERT_EQUAL(grt_feed(module, inputs, &options, outputs, error), GRUC_OK);
         CU_ASSERT_EQUAL(outputs[0].dims[time_major ? 0 : 1], 7);
         CU_ASSERT_EQUAL(outputs[0].dims[time_major ? 1 : 0], 3);
@@ -523,7 +523,7 @@ static void test_feed_faults(void)
     static struct data data;
     struct grt_module *module = create_module();
     struct gruc_array inputs[2], outputs[2], other[2];
-    struct grt_feed_options options = {2, 1};
+    struct grt_feed_options options = {2, 1, 0};
     char error[GRT_FEED_ERROR_BYTES];
     fill(&data, 3, 7);
     make_arrays(&data, 0, inputs);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Scans: the steps of a tile, one after the other. */
+#include "codegen/cpu/run.h"
+
+/* Brings the first carried values to where the first step reads them. */
+void cpu_begin_scan(struct cpu_run *r, const struct gruc_stage *scan)
+{
+    struct cpu_emitter *e = r->e;
+    const struct gruc_op *op = &e->ir->ops[scan->ops[0]];
+    size_t scanned = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_SCANNED, 0);
+    struct cpu_position once = {.way = CPU_ONCE};
+    for (size_t i = 0; i < scan->n_carries; i++) {
+        const struct gruc_op *maker = gruc_ir_def(e->ir, op->operands[scanned + i]);
+        int is_constant = maker->code == GRUC_OP_CONSTANT;
+        if (!is_constant && scan->first[i].buffer == GRUC_NONE)
+            continue;
+        uint32_t width = e->schedule->buffers[scan->carries[i].buffer].width;
+        LLVMValueRef v_to, v_to_stride, v_from = NULL, v_from_stride;
+        cpu_locate(r, &scan->carries[i], &once, &v_to, &v_to_stride);
+        struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r->v_rows, l_i64(e, 1));
+        if (!is_constant) {
+            cpu_locate(r, &scan->first[i], &once, &v_from, &v_from_stride);
+            v_from = l_offset(e, v_from, l_mul(e, loop.v_index, v_from_stride));
+        }
+        double fill = is_constant ? gruc_op_number(maker, GRUC_ATTRIBUTE_VALUE, 0.0) : 0.0;
+        cpu_emit_copy(e, l_offset(e, v_to, l_mul(e, loop.v_index, v_to_stride)), v_from, fill,
+                      width);
+        l_loop_end(e, &loop);
+    }
+}
+
+/* ---- lists of rows ---- */
+
+static LLVMValueRef count(struct cpu_run *r, LLVMValueRef v_counter)
+{
+    return l_load(r->e, r->e->t_i64, v_counter, 8);
+}
+
+/* Appends v_number to the list if v_bit is 1; writes past its end otherwise, never past the rows. */
+static void append(struct cpu_run *r, LLVMValueRef v_list, LLVMValueRef v_counter,
+                   LLVMValueRef v_number, LLVMValueRef v_bit)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_at = count(r, v_counter);
+    l_store(e, v_number, l_offset(e, v_list, l_mul(e, v_at, l_i64(e, 8))), 8);
+    l_store(e, l_add(e, v_at, v_bit), v_counter, 8);
+}
+
+/* Puts the numbers v_first + row of all rows on the list of the valid ones or that of the others
+ * (NULL: none is kept). */
+static void list_rows(struct cpu_run *r, const struct gruc_view *mask,
+                      const struct cpu_position *at, LLVMValueRef v_first, LLVMValueRef v_valid,
+                      LLVMValueRef v_masked)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_base, v_stride;
+    cpu_locate(r, mask, at, &v_base, &v_stride);
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r->v_rows, l_i64(e, 1));
+    LLVMValueRef v_byte =
+        l_load(e, e->t_i8, l_offset(e, v_base, l_mul(e, loop.v_index, v_stride)), 1);
+    LLVMValueRef v_is_valid =
+        LLVMBuildICmp(e->builder, LLVMIntNE, v_byte, LLVMConstInt(e->t_i8, 0, 0), "");
+    LLVMValueRef v_bit = LLVMBuildZExt(e->builder, v_is_valid, e->t_i64, "");
+    LLVMValueRef v_number = l_add(e, v_first, loop.v_index);
+    append(r, v_valid, r->v_valid_count, v_number, v_bit);
+    if (v_masked != NULL)
+        append(r, v_masked, r->v_masked_count, v_number,
+               LLVMBuildXor(e->builder, v_bit, l_i64(e, 1), ""));
+    l_loop_end(e, &loop);
+}
+
+LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
+                           struct cpu_position at, LLVMValueRef v_steps)
+{
+    struct cpu_emitter *e = r->e;
+    l_store(e, l_i64(e, 0), r->v_valid_count, 8);
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_steps, l_i64(e, 1));
+    at.way = CPU_STEP;
+    at.v_local = loop.v_index;
+    list_rows(r, mask, &at, l_mul(e, loop.v_index, r->v_rows), r->v_tile_list, NULL);
+    l_loop_end(e, &loop);
+    return count(r, r->v_valid_count);
+}
+
+/* ---- steps ---- */
+
+static void call_stages(struct cpu_run *r, const struct cpu_stage *stages, size_t n_stages,
+                        const struct cpu_position *at, LLVMValueRef v_rows)
+{
+    for (size_t i = 0; i < n_stages; i++) {
+        if (i > 0 && !at->is_alone)
+            cpu_emit_barrier(r);
+        cpu_call_stage(r, &stages[i], at, v_rows);
+    }
+}
+
+/* A step of the rows whose mask is true and, copying, of the others. */
+static void emit_masked_step(struct cpu_run *r, const struct cpu_scan *scan,
+                             struct cpu_position at)
+{
+    struct cpu_emitter *e = r->e;
+    l_store(e, l_i64(e, 0), r->v_valid_count, 8);
+    l_store(e, l_i64(e, 0), r->v_masked_count, 8);
+    list_rows(r, &scan->stage->mask_view, &at, l_i64(e, 0), r->v_valid_list, r->v_masked_list);
+    LLVMValueRef v_valid = count(r, r->v_valid_count), v_masked = count(r, r->v_masked_count);
+    LLVMBasicBlockRef b_valid = l_block(e, "valid"), b_others = l_block(e, "others"),
+                      b_masked = l_block(e, "masked"), b_done = l_block(e, "stepped");
+    LLVMValueRef v_some = LLVMBuildICmp(e->builder, LLVMIntNE, v_valid, l_i64(e, 0), "");
+    LLVMBuildCondBr(e->builder, v_some, b_valid, b_others);
+    LLVMPositionBuilderAtEnd(e->builder, b_valid);
+    LLVMValueRef v_turn = count(r, scan->v_turn);
+    at.v_turned = LLVMBuildTrunc(e->builder, v_turn, e->t_i1, "turned");
+    l_store(e, l_add(e, v_turn, l_i64(e, 1)), scan->v_turn, 8);
+    at.v_list = r->v_valid_list;
+    call_stages(r, scan->steps, scan->stage->body->n_stages, &at, v_valid);
+    LLVMBuildBr(e->builder, b_others);
+    LLVMPositionBuilderAtEnd(e->builder, b_others);
+    v_some = LLVMBuildICmp(e->builder, LLVMIntNE, v_masked, l_i64(e, 0), "");
+    LLVMBuildCondBr(e->builder, v_some, b_masked, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_masked);
+    at.v_list = r->v_masked_list;
+    at.v_turned = NULL;
+    call_stages(r, scan->masked, scan->stage->masked->n_stages, &at, v_masked);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+}
+
+void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct cpu_position *at)
+{
+    if (scan->masked != NULL)
+        emit_masked_step(r, scan, *at);
+    else
+        call_stages(r, scan->steps, scan->stage->body->n_stages, at, r->v_rows);
+}
+
+/* The copy of each carried value that was written is read from now on. */
+void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan)
+{
+    struct cpu_emitter *e = r->e;
+    for (size_t i = 0; i < scan->stage->n_carries; i++) {
+        uint32_t buffer = scan->stage->carries[i].buffer;
+        LLVMValueRef v_current = l_load(e, e->t_ptr, r->v_current[buffer], 8);
+        LLVMValueRef v_next = l_load(e, e->t_ptr, r->v_next[buffer], 8);
+        l_store(e, v_next, r->v_current[buffer], 8);
+        l_store(e, v_current, r->v_next[buffer], 8);
+    }
+}
+
+/* The steps of one scan, and of those whose stages are part of its own. */
+static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                      struct cpu_position at, LLVMValueRef v_steps, unsigned owner)
+{
+    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
+    at.way = CPU_STEP;
+    at.v_local = loop.v_index;
+    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, owner) : NULL;
+    cpu_emit_step(r, &scans[0], &at);
+    cpu_share_end(r, b_others);
+    for (size_t i = 0; i < n_scans; i++)
+        cpu_swap_carries(r, &scans[i]);
+    if (!at.is_alone)
+        cpu_emit_barrier(r);
+    l_loop_end(r->e, &loop);
+}
+
+/* Several scans are divided among the threads, which then meet once a tile; the units of a single
+ * one are, and the threads meet at every stage. */
+void cpu_emit_scans(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                    struct cpu_position at, LLVMValueRef v_steps)
+{
+    unsigned owner = 0;
+    for (size_t i = 0, end; i < n_scans; i = end) {
+        for (end = i + 1; end < n_scans && scans[end].stage->body->n_stages == 0;)
+            end++;
+        at.is_alone = end - i < n_scans;
+        emit_scan(r, &scans[i], end - i, at, v_steps, owner++);
+    }
+    if (at.is_alone)
+        cpu_emit_barrier(r);
+}

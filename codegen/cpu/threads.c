@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that share the units of the same rows: every one runs the same groups on the same
+ * workspace, computes its part of each stage and waits for the others before the next. */
+#include "codegen/cpu/run.h"
+
+/* Cycles: what a wait for the others costs with what the caches exchange at it, and the least
+ * latency of a step. Bytes a cycle: what a core reads from its first and from its second cache. */
+enum { BARRIER_CYCLES = 300, STEP_LATENCY = 120, FIRST_CACHE = 24 * 1024, FAR_BYTES_PER_CYCLE = 32 };
+
+static uint64_t weight_bytes(const struct gruc_stage *stage)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < stage->n_products; i++)
+        bytes += (uint64_t)stage->products[i].depth * stage->products[i].n_ops * stage->width * 4;
+    return bytes;
+}
+
+/* Cycles of one step of one row: its weights are read once. */
+static uint64_t step_cycles(const struct cpu_emitter *e, const struct gruc_stage *scan)
+{
+    uint64_t bytes = 0, rate = (uint64_t)e->target->lanes * 4 * e->target->fma_rate;
+    for (size_t i = 0; i < scan->body->n_stages; i++)
+        bytes += weight_bytes(&scan->body->stages[i]);
+    if (bytes > FIRST_CACHE && rate > FAR_BYTES_PER_CYCLE)
+        rate = FAR_BYTES_PER_CYCLE;
+    return bytes / rate;
+}
+
+/* The most threads that still shorten a step, each with a wait a stage. */
+static unsigned useful_threads(const struct cpu_emitter *e, const struct gruc_stage *scan)
+{
+    uint64_t cycles = step_cycles(e, scan), waits = scan->body->n_stages * BARRIER_CYCLES;
+    unsigned blocks = scan->width / (2 * e->target->lanes), threads = 1;
+    while (threads < blocks &&
+           cycles / threads - cycles / (threads + 1) > (threads == 1 ? waits : waits / 8))
+        threads++;
+    return threads;
+}
+
+size_t cpu_scans_together(const struct gruc_ir *ir, const struct gruc_group *group, size_t first)
+{
+    size_t end = first;
+    for (; end < group->n_stages && group->stages[end].kind == GRUC_STAGE_SCAN; end++)
+        for (size_t i = first; i < end; i++)
+            if (!gruc_schedule_independent(ir, &group->stages[i], &group->stages[end]))
+                return end - first;
+    return end - first;
+}
+
+/* Scans that have steps of their own. */
+static unsigned busy_scans(const struct gruc_group *group, size_t first, size_t together)
+{
+    unsigned busy = 0;
+    for (size_t i = first; i < first + together; i++)
+        busy += group->stages[i].body->n_stages > 0;
+    return busy;
+}
+
+void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info)
+{
+    info->unit_threads = 1;
+    for (size_t g = 0; g < e->schedule->n_groups; g++) {
+        const struct gruc_group *group = &e->schedule->groups[g];
+        for (size_t i = 0; i < group->n_stages; i++) {
+            const struct gruc_stage *stage = &group->stages[i];
+            if (stage->kind != GRUC_STAGE_SCAN) {
+                info->step_cycles += group->is_sweep ? weight_bytes(stage) / 64 : 0;
+                continue;
+            }
+            info->step_cycles += step_cycles(e, stage) + STEP_LATENCY;
+            unsigned threads = busy_scans(group, i, cpu_scans_together(e->ir, group, i));
+            if (threads == 1)
+                threads = useful_threads(e, stage);
+            if (threads > info->unit_threads)
+                info->unit_threads = threads;
+        }
+    }
+}
+
+void cpu_emit_barrier(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    if (e->info->unit_threads <= 1)
+        return;
+    LLVMBasicBlockRef b_wait = l_block(e, "wait"), b_go_on = l_block(e, "go_on");
+    LLVMValueRef v_others =
+        LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), r->v_shares, "");
+    LLVMBuildCondBr(e->builder, v_others, b_wait, b_go_on);
+    LLVMPositionBuilderAtEnd(e->builder, b_wait);
+    LLVMValueRef v_wait = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier, e->t_ptr);
+    LLVMValueRef v_context = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier_context, e->t_ptr);
+    LLVMTypeRef type = LLVMFunctionType(e->t_void, &e->t_ptr, 1, 0);
+    LLVMBuildCall2(e->builder, type, v_wait, &v_context, 1, "");
+    LLVMBuildBr(e->builder, b_go_on);
+    LLVMPositionBuilderAtEnd(e->builder, b_go_on);
+}
+
+LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index)
+{
+    struct cpu_emitter *e = r->e;
+    if (e->info->unit_threads <= 1)
+        return NULL;
+    LLVMBasicBlockRef b_mine = l_block(e, "mine"), b_others = l_block(e, "others");
+    LLVMValueRef v_owner = LLVMBuildURem(e->builder, l_i64(e, index), r->v_shares, "");
+    LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntEQ, v_owner, r->v_share, "");
+    LLVMBuildCondBr(e->builder, v_mine, b_mine, b_others);
+    LLVMPositionBuilderAtEnd(e->builder, b_mine);
+    return b_others;
+}
+
+void cpu_share_end(struct cpu_run *r, LLVMBasicBlockRef b_others)
+{
+    if (b_others == NULL)
+        return;
+    LLVMBuildBr(r->e->builder, b_others);
+    LLVMPositionBuilderAtEnd(r->e->builder, b_others);
+}
