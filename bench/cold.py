@@ -18,18 +18,18 @@ LARGE_UNITS = 2048  # 100 MB of weights
 REPEATS = 5
 
 
-def write_yaml(folder, units):
-    """A model whose weights come from its seed."""
-    path = pathlib.Path(folder) / f"h{units}.yaml"
-    path.write_text(f"model: bench\ninputs:\n  x: [~, {units}]\nlayers:\n"
-                    f"  - GRU: {{units: {units}, return_sequences: true}}\n", encoding="utf-8")
-    return path
+def write_model(folder, units, steps="~"):
+    """The description of a model with its weights in a file."""
+    place = pathlib.Path(folder) / f"{units}_{steps}"
+    place.mkdir()
+    Model(units).write_gruc(place, False, steps)
+    return place / "model.yaml"
 
 
-def compile_ms(context, model, steps=2, repeats=REPEATS):
+def compile_ms(context, model, repeats=REPEATS):
     """The least of some, for the machine may be busy."""
     return min(json.loads(run_program(
-        [context.gruc.program, "bench", model, "--batch=1", f"--steps={steps}", "--threads=1",
+        [context.gruc.program, "bench", model, "--batch=1", "--steps=2", "--threads=1",
          "--seconds=0.001", "--json"]))["compile_ms"] for _ in range(repeats))
 
 
@@ -45,18 +45,17 @@ def peak_bytes(context, model):
 def measure_compiling(context, folder):
     """Lines of name, value, unit and checks."""
     for units in UNITS:
-        model = write_yaml(folder, units)
+        model = write_model(folder, units)
         value = compile_ms(context, model)
         yield (f"JIT H={units}", value, "ms",
                [Check(9, "", value, 40)] if units == 128 else [])
         program = pathlib.Path(folder) / f"h{units}"
         run_program([context.gruc.program, "compile", model, "--emit=exe", "-o", program])
         yield f"program H={units}", program.stat().st_size / 1e6, "MB", []
-    model = write_yaml(folder, UNITS[1])
-    few, many = (compile_ms(context, model, steps) for steps in (10, 10000))
+    few, many = (compile_ms(context, write_model(folder, UNITS[1], steps))
+                 for steps in (10, 10000))
     yield "JIT T=10000 to T=10", many / few, "times", [Check(9, "", many / few, 1.1)]
-    Model(LARGE_UNITS).write_gruc(pathlib.Path(folder), False)
-    model = pathlib.Path(folder) / "model.yaml"
+    model = write_model(folder, LARGE_UNITS)
     weights = 4 * 3 * LARGE_UNITS * (2 * LARGE_UNITS + 2)
     value = compile_ms(context, model, repeats=2)
     yield f"JIT of {weights / 1e6:.0f} MB", value, "ms", [Check(9, "", value, 1000)]

@@ -73,10 +73,10 @@ class Model:
         """The only GRU, or None."""
         return self.layers[0][0] if len(self.layers) == 1 and not self.bidirectional else None
 
-    def write_gruc(self, folder, masked):
+    def write_gruc(self, folder, masked, steps="~"):
         """model.yaml and weights.npz."""
         mask = "  m: {shape: [~], dtype: bool}\n" if masked else ""
-        text = f"model: bench\ninputs:\n  x: [~, {self.width}]\n{mask}layers:\n"
+        text = f"model: bench\ninputs:\n  x: [{steps}, {self.width}]\n{mask}layers:\n"
         weights = {}
         for index, grus in enumerate(self.layers):
             first = "inputs: x, " + ("mask: m, " if masked else "") if index == 0 else ""
