@@ -1,66 +1,119 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of a table by id. Ids were validated at the start of the call. */
+/* Rows of tables by id. Tables that are read by the same ids lie side by side, so an id is one row
+ * of all of them. Ids were validated at the start of the call. */
 #include "codegen/cpu/emitter.h"
 
 #include <string.h>
 
-static size_t pack_table(struct cpu_emitter *e, const struct gruc_op *param, uint32_t rows,
-                         uint32_t width, uint32_t stride)
+enum { STRAIGHT_VECTORS = 16 };
+
+static uint32_t padded_width(const struct cpu_emitter *e, const struct gruc_op *op)
 {
+    uint32_t width = e->ir->values[op->operands[1]].type.width;
+    return (width + CPU_VECTOR_PAD - 1) / CPU_VECTOR_PAD * CPU_VECTOR_PAD;
+}
+
+static void pack_table(struct cpu_emitter *e, const struct gruc_op *op, size_t offset,
+                       size_t row_bytes)
+{
+    const struct gruc_op *param = gruc_ir_def(e->ir, op->operands[1]);
+    const struct gruc_type *type = &e->ir->values[op->operands[1]].type;
     const struct gruc_tensor *tensor =
         &e->ir->tensors[gruc_op_integer(param, GRUC_ATTRIBUTE_TENSOR, 0)];
-    size_t bytes;
-    if (__builtin_mul_overflow((size_t)rows, (size_t)stride * sizeof(float), &bytes)) {
+    const float *first = tensor->data +
+                         (size_t)gruc_op_integer(param, GRUC_ATTRIBUTE_ROW, 0) * tensor->columns +
+                         (size_t)gruc_op_integer(param, GRUC_ATTRIBUTE_COLUMN, 0);
+    for (size_t row = 0; row < type->rows && !e->blob.failed; row++)
+        memcpy(e->blob.bytes + offset + row * row_bytes, first + row * tensor->columns,
+               type->width * sizeof(float));
+}
+
+/* Answers where the rows begin in the packed weights. */
+static size_t pack_tables(struct cpu_emitter *e, const struct gruc_stage *stage, size_t *row_bytes)
+{
+    const struct gruc_op *first = &e->ir->ops[stage->ops[0]];
+    size_t bytes, column = 0, rows = e->ir->values[first->operands[1]].type.rows;
+    *row_bytes = 0;
+    for (size_t i = 0; i < stage->n_ops; i++)
+        *row_bytes += (size_t)padded_width(e, &e->ir->ops[stage->ops[i]]) * sizeof(float);
+    if (__builtin_mul_overflow(rows, *row_bytes, &bytes)) {
         e->failed = 1;
         return 0;
     }
     size_t offset = cpu_blob_reserve(&e->blob, bytes);
-    for (size_t row = 0; row < rows && !e->blob.failed; row++)
-        memcpy(e->blob.bytes + offset + row * stride * sizeof(float),
-               tensor->data + row * tensor->columns, width * sizeof(float));
+    for (size_t i = 0; i < stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
+        pack_table(e, op, offset + column, *row_bytes);
+        column += (size_t)padded_width(e, op) * sizeof(float);
+    }
     return offset;
+}
+
+/* The row of the tables that belongs to row v_index of the ids. */
+static LLVMValueRef find_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
+{
+    size_t row_bytes;
+    size_t offset = pack_tables(e, s->stage, &row_bytes);
+    uint32_t rows = e->ir->values[e->ir->ops[s->stage->ops[0]].operands[1]].type.rows;
+    const struct cpu_edge *ids = &s->edges[0];
+    LLVMValueRef v_id = l_load(e, cpu_memory_type(e, ids->dtype),
+                               l_offset(e, ids->v_base, l_mul(e, v_index, ids->v_stride)),
+                               cpu_dtype_bytes(ids->dtype));
+    if (ids->dtype == GRUC_FLOAT32)
+        v_id = LLVMBuildFPToSI(e->builder, v_id, e->t_i32, "");
+    LLVMValueRef v_wrapped = LLVMBuildAdd(e->builder, v_id, LLVMConstInt(e->t_i32, rows, 0), "");
+    LLVMValueRef v_negative =
+        LLVMBuildICmp(e->builder, LLVMIntSLT, v_id, LLVMConstInt(e->t_i32, 0, 0), "");
+    v_id = LLVMBuildSelect(e->builder, v_negative, v_wrapped, v_id, "");
+    LLVMValueRef v_row = l_mul(e, LLVMBuildZExt(e->builder, v_id, e->t_i64, ""),
+                               l_i64(e, row_bytes));
+    return l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_row));
+}
+
+static void copy_vector(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_from,
+                        LLVMValueRef v_to, LLVMValueRef v_offset)
+{
+    LLVMValueRef v = l_load(e, type, l_offset(e, v_from, v_offset), 4);
+    l_store(e, v, l_offset(e, v_to, v_offset), 4);
+}
+
+/* Copies width numbers; rows of tables, and places that are not exact, have room for vectors. */
+static void copy_row(struct cpu_emitter *e, const struct cpu_edge *to, LLVMValueRef v_from,
+                     LLVMValueRef v_to)
+{
+    unsigned lanes = e->target->lanes;
+    LLVMTypeRef type = l_vector(e->t_float, lanes);
+    uint64_t vector_bytes = (uint64_t)lanes * sizeof(float);
+    uint32_t vectors = to->exact ? to->width / lanes : (to->width + lanes - 1) / lanes;
+    if (vectors > STRAIGHT_VECTORS) {
+        struct l_loop loop = l_loop_begin(e, l_i64(e, 0), l_i64(e, vectors * vector_bytes),
+                                          l_i64(e, vector_bytes));
+        copy_vector(e, type, v_from, v_to, loop.v_index);
+        l_loop_end(e, &loop);
+    } else {
+        for (uint32_t i = 0; i < vectors; i++)
+            copy_vector(e, type, v_from, v_to, l_i64(e, i * vector_bytes));
+    }
+    for (uint32_t unit = vectors * lanes; unit < to->width; unit++)
+        copy_vector(e, e->t_float, v_from, v_to, l_i64(e, (uint64_t)unit * sizeof(float)));
 }
 
 void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s)
 {
-    const struct gruc_op *op = &e->ir->ops[s->stage->ops[0]];
-    const struct gruc_type *table = &e->ir->values[op->operands[1]].type;
-    uint32_t width = table->width, rows = table->rows;
-    uint32_t stride = (width + CPU_VECTOR_PAD - 1) / CPU_VECTOR_PAD * CPU_VECTOR_PAD;
-    size_t offset = pack_table(e, gruc_ir_def(e->ir, op->operands[1]), rows, width, stride);
     struct l_loop loop = cpu_stage_rows_begin(e, s);
     LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
-    LLVMValueRef at = l_offset(e, s->edges[0].v_base, l_mul(e, v_row, s->edges[0].v_stride));
-    LLVMValueRef id = l_load(e, cpu_memory_type(e, s->edges[0].dtype), at,
-                             cpu_dtype_bytes(s->edges[0].dtype));
-    if (s->edges[0].dtype == GRUC_FLOAT32)
-        id = LLVMBuildFPToSI(e->builder, id, e->t_i32, "");
-    LLVMValueRef wrapped = LLVMBuildAdd(e->builder, id, LLVMConstInt(e->t_i32, rows, 0), "");
-    LLVMValueRef negative = LLVMBuildICmp(e->builder, LLVMIntSLT, id, LLVMConstInt(e->t_i32, 0, 0),
-                                          "");
-    id = LLVMBuildSelect(e->builder, negative, wrapped, id, "");
-    LLVMValueRef v_entry = l_mul(e, LLVMBuildZExt(e->builder, id, e->t_i64, ""),
-                                 l_i64(e, (uint64_t)stride * sizeof(float)));
-    LLVMValueRef v_source = l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_entry));
-    unsigned lanes = e->target->lanes;
-    for (uint32_t unit = 0; unit < width; unit += lanes) {
-        unsigned count = width - unit < lanes ? width - unit : lanes;
-        LLVMValueRef v_unit = l_i64(e, (uint64_t)unit * sizeof(float));
-        for (size_t i = 1; i < s->n_edges; i++) {
-            LLVMValueRef to = l_offset(e, s->edges[i].v_base,
-                                       l_mul(e, v_row, s->edges[i].v_stride));
-            if (count == lanes) {
-                LLVMValueRef v = l_load(e, l_vector(e->t_float, lanes),
-                                        l_offset(e, v_source, v_unit), 4);
-                l_store(e, v, l_offset(e, to, v_unit), 4);
-                continue;
-            }
-            for (unsigned k = 0; k < count; k++) {
-                LLVMValueRef v_one = l_i64(e, (uint64_t)(unit + k) * sizeof(float));
-                LLVMValueRef v = l_load(e, e->t_float, l_offset(e, v_source, v_one), 4);
-                l_store(e, v, l_offset(e, to, v_one), 4);
-            }
+    LLVMValueRef v_entry = find_row(e, s, v_row);
+    uint64_t column = 0;
+    for (size_t i = 0; i < s->stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
+        LLVMValueRef v_from = l_offset(e, v_entry, l_i64(e, column));
+        for (size_t k = 1; k < s->n_edges; k++) {
+            const struct cpu_edge *to = &s->edges[k];
+            if (to->value == op->results[0])
+                copy_row(e, to, v_from,
+                         l_offset(e, to->v_base, l_mul(e, v_row, to->v_stride)));
         }
+        column += (uint64_t)padded_width(e, op) * sizeof(float);
     }
     l_loop_end(e, &loop);
 }

@@ -117,10 +117,13 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
                                   const struct gruc_trace *trace, struct gruc_diag *diag)
 {
     *m = (struct cpu_module){0};
-    struct gruc_pass_options options = {.accuracy = target->accuracy};
-    GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
     double start = cpu_clock();
     GRUC_TRY(cpu_target_open(target, diag, &m->target));
+    cpu_trace_time(trace, "target", start);
+    struct gruc_pass_options options = {.accuracy = target->accuracy,
+                                        .has_fma = m->target.has_fma};
+    GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
+    start = cpu_clock();
     struct cpu_emitter *e = &m->emitter;
     e->ir = ir;
     e->arena = ir->arena;

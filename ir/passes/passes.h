@@ -7,6 +7,7 @@
 
 struct gruc_pass_options {
     enum gruc_accuracy accuracy; /* of the expansions of primitives */
+    int has_fma; /* of the target: products computed here are rounded as it rounds them */
 };
 
 #define GRUC_PASS(name, text, help)                                                                \

@@ -83,23 +83,34 @@ static void assign_levels(struct staging *g)
     }
 }
 
+/* Products of one left operand share a sweep; tables of as many rows read by the same ids share
+ * the look-up. */
+static int shares_operand(const struct staging *g, size_t a, size_t b)
+{
+    const struct gruc_op *x = at(g, a), *y = at(g, b);
+    if (x->code != y->code || x->operands[0] != y->operands[0])
+        return 0;
+    if (x->code == GRUC_OP_MATMUL)
+        return width_of(g, a) == width_of(g, b);
+    const struct gruc_value *values = g->s->ir->values;
+    return x->code == GRUC_OP_EMBED &&
+           values[x->operands[1]].type.rows == values[y->operands[1]].type.rows &&
+           gruc_op_integer(x, GRUC_ATTRIBUTE_WRAP, 0) == gruc_op_integer(y, GRUC_ATTRIBUTE_WRAP, 0);
+}
+
 static void connect(struct staging *g)
 {
     for (size_t i = 0; i < g->count; i++) {
         const struct gruc_op *op = at(g, i);
-        if (!joins(op->code))
-            continue;
-        for (size_t k = 0; k < op->n_operands; k++) {
+        for (size_t k = 0; joins(op->code) && k < op->n_operands; k++) {
             uint32_t made = g->position[op->operands[k]];
             if (made != 0 && joins(at(g, made - 1)->code) && g->level[made - 1] == g->level[i])
                 unite(g, made - 1, (uint32_t)i);
         }
-        for (size_t j = 0; op->code == GRUC_OP_MATMUL && j < i; j++) {
-            const struct gruc_op *other = at(g, j);
-            if (other->code == GRUC_OP_MATMUL && other->operands[0] == op->operands[0] &&
-                g->level[j] == g->level[i] && width_of(g, j) == width_of(g, i))
+        int shares = op->code == GRUC_OP_MATMUL || op->code == GRUC_OP_EMBED;
+        for (size_t j = 0; shares && j < i; j++)
+            if (g->level[j] == g->level[i] && shares_operand(g, j, i))
                 unite(g, (uint32_t)j, (uint32_t)i);
-        }
     }
 }
 

@@ -12,6 +12,7 @@
     X(ir)                                                                                          \
     X(ref)                                                                                         \
     X(runtime)                                                                                     \
+    X(tables)                                                                                      \
     X(npy)                                                                                         \
     X(weights)
 
