@@ -141,8 +141,9 @@ struct cpu_block {
 LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *block,
                               const struct cpu_edge *edge, unsigned row, unsigned vector);
 /* The product's sums as values of its matmul operations. */
+struct cpu_packed;
 void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
-                      size_t weights_offset, const size_t *bias_offsets);
+                      const struct cpu_packed *packed);
 /* Pointwise operations and stores of the stage. */
 void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block);
 /* One pointwise operation on vectors (or scalars with lanes 1). */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of a block: sums over k held in registers, weights streamed in the order they are used.
  * The order of each sum is that of gruc_sum_ranges, whatever the block. */
-#include "codegen/cpu/emitter.h"
-
-#include <string.h>
+#include "codegen/cpu/weights.h"
 
 enum { MAX_SUMS = 96, UNROLL = 4, STRAIGHT_DEPTH = 8 };
 
@@ -11,6 +9,7 @@ struct sums {
     struct cpu_emitter *e;
     struct cpu_block *block;
     const struct gruc_product *product;
+    const struct cpu_packed *packed;
     LLVMValueRef v_weights;              /* of the block's first vector */
     LLVMValueRef v_left[CPU_MAX_ROWS];   /* left operand of each row */
     LLVMValueRef v_sum[MAX_SUMS];        /* [range][row][vector][gate] */
@@ -39,23 +38,21 @@ static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w,
     return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x, w, ""), sum, "");
 }
 
-/* Adds the products at k of one range. Weights lie [vector][k][gate][lane]. */
-static void add_products(struct sums *s, unsigned range, LLVMValueRef v_k)
+/* Adds the products at v_index + k of one range. */
+static void add_products(struct sums *s, unsigned range, LLVMValueRef v_index, uint32_t k)
 {
     struct cpu_emitter *e = s->e;
     unsigned lanes = s->block->lanes, gates = (unsigned)s->product->n_ops;
-    LLVMTypeRef type = l_vector(e->t_float, lanes);
     LLVMValueRef v_x[CPU_MAX_ROWS];
     for (unsigned row = 0; row < s->block->n_rows; row++) {
+        LLVMValueRef v_k = l_add(e, v_index, l_i64(e, k));
         LLVMValueRef address = l_offset(e, s->v_left[row], l_mul(e, v_k, l_i64(e, 4)));
         v_x[row] = l_splat(e, l_load(e, e->t_float, address, 4), lanes);
     }
     for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
         for (unsigned gate = 0; gate < gates; gate++) {
-            uint64_t row_bytes = (uint64_t)gates * lanes * 4;
-            uint64_t fixed = vector * s->product->depth * row_bytes + (uint64_t)gate * lanes * 4;
-            LLVMValueRef offset = l_add(e, l_mul(e, v_k, l_i64(e, row_bytes)), l_i64(e, fixed));
-            LLVMValueRef w = l_load(e, type, l_offset(e, s->v_weights, offset), 4);
+            LLVMValueRef w =
+                cpu_load_weights(e, s->packed, s->v_weights, vector, gate, v_index, k);
             for (unsigned row = 0; row < s->block->n_rows; row++) {
                 LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
                 *sum = multiply_add(s, v_x[row], w, *sum);
@@ -63,16 +60,15 @@ static void add_products(struct sums *s, unsigned range, LLVMValueRef v_k)
         }
 }
 
-/* Step i of every range that is accumulated at once and has that many. */
-static void add_step(struct sums *s, LLVMValueRef v_i, uint32_t known_i)
+/* Step v_index + i of every range that is accumulated at once and has that many. */
+static void add_step(struct sums *s, LLVMValueRef v_index, uint32_t i)
 {
     uint32_t depth = s->product->depth;
     for (unsigned range = 0; range < s->n_ranges; range++) {
         uint32_t begin = gruc_sum_range_begin(depth, s->first_range + range);
         uint32_t end = gruc_sum_range_begin(depth, s->first_range + range + 1);
-        if (known_i != UINT32_MAX && known_i >= end - begin)
-            continue;
-        add_products(s, range, l_add(s->e, v_i, l_i64(s->e, begin)));
+        if (i < end - begin)
+            add_products(s, range, v_index, begin + i);
     }
 }
 
@@ -103,7 +99,7 @@ static void accumulate(struct sums *s)
             s->v_sum[i] = v_phi[i];
         }
         for (unsigned u = 0; u < UNROLL; u++)
-            add_step(s, l_add(e, v_index, l_i64(e, u)), UINT32_MAX);
+            add_step(s, v_index, u);
         LLVMValueRef v_next = l_add(e, v_index, l_i64(e, UNROLL));
         LLVMAddIncoming(v_index, &v_next, &b_loop, 1);
         for (unsigned i = 0; i < count; i++)
@@ -115,28 +111,24 @@ static void accumulate(struct sums *s)
         LLVMPositionBuilderAtEnd(e->builder, b_after);
     }
     for (uint32_t i = looped; i < longest; i++)
-        add_step(s, l_i64(e, i), i);
+        add_step(s, l_i64(e, 0), i);
 }
 
 /* Sums start from the bias in the first range, from zero in the others. */
-static void start(struct sums *s, const size_t *bias_offsets)
+static void start(struct sums *s)
 {
     struct cpu_emitter *e = s->e;
     unsigned lanes = s->block->lanes;
-    LLVMTypeRef type = l_vector(e->t_float, lanes);
+    LLVMValueRef v_zero = LLVMConstNull(l_vector(e->t_float, lanes));
     for (unsigned range = 0; range < s->n_ranges; range++)
         for (unsigned row = 0; row < s->block->n_rows; row++)
             for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
                 for (unsigned gate = 0; gate < s->product->n_ops; gate++) {
-                    LLVMValueRef v = LLVMConstNull(type);
-                    if (s->first_range + range == 0 && bias_offsets[gate] != SIZE_MAX) {
-                        LLVMValueRef v_unit =
-                            l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
-                        LLVMValueRef offset = l_add(e, l_i64(e, bias_offsets[gate]),
-                                                    l_mul(e, v_unit, l_i64(e, 4)));
-                        v = l_load(e, type, l_offset(e, e->v_weights, offset), 4);
-                    }
-                    *sum_at(s, range, row, vector, gate) = v;
+                    LLVMValueRef v_unit =
+                        l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
+                    *sum_at(s, range, row, vector, gate) =
+                        s->first_range + range == 0 ? cpu_load_bias(e, s->packed, gate, v_unit)
+                                                    : v_zero;
                 }
 }
 
@@ -160,14 +152,12 @@ static void join(struct sums *s)
 }
 
 void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
-                      size_t weights_offset, const size_t *bias_offsets)
+                      const struct cpu_packed *packed)
 {
-    struct sums s = {.e = e, .block = block, .product = &block->stage->stage->products[product]};
+    struct sums s = {.e = e, .block = block, .product = packed->product, .packed = packed};
     const struct cpu_edge *edge = &block->stage->edges[product];
     unsigned ranges = gruc_sum_ranges(s.product->depth), gates = (unsigned)s.product->n_ops;
-    uint64_t unit_bytes = (uint64_t)s.product->depth * gates * 4;
-    LLVMValueRef v_unit_offset = l_mul(e, block->v_unit, l_i64(e, unit_bytes));
-    s.v_weights = l_offset(e, e->v_weights, l_add(e, l_i64(e, weights_offset), v_unit_offset));
+    s.v_weights = cpu_weights_address(e, packed, block->v_unit);
     for (unsigned row = 0; row < block->n_rows; row++)
         s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
     unsigned each = block->n_rows * block->n_vectors * gates;
@@ -180,7 +170,7 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
     for (unsigned first = 0; first < ranges; first += s.n_ranges) {
         s.first_range = first;
         s.n_ranges = at_once ? ranges : 1;
-        start(&s, bias_offsets);
+        start(&s);
         accumulate(&s);
         join(&s);
     }

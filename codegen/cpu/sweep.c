@@ -2,78 +2,21 @@
 /* A sweep stage: for each block of units, for each block of rows, the products and what follows.
  * Units are the outer loop, so that a block's weights are read from the nearest cache for all rows
  * but the first. How many rows and vectors a block has is decided here from the registers. */
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PRODUCTS = 8, MAX_GATES = 16 };
+enum { MAX_PRODUCTS = 8 };
 
 struct sweep {
     struct cpu_emitter *e;
     struct cpu_stage *s;
     unsigned lanes;
-    size_t weights[MAX_PRODUCTS];
-    size_t bias[MAX_PRODUCTS][MAX_GATES];
+    struct cpu_packed packed[MAX_PRODUCTS];
     LLVMValueRef *values;
     size_t n_values;
 };
-
-/* ---- packing ---- */
-
-static const float *weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k)
-{
-    const struct gruc_op *op = gruc_ir_def(ir, param);
-    const struct gruc_tensor *tensor =
-        &ir->tensors[gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0)];
-    size_t row = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0) + k;
-    return tensor->data + row * tensor->columns +
-           (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
-}
-
-/* [vector of units][k][gate][lane], the order in which blocks read it. */
-static void pack_product(struct sweep *w, size_t index)
-{
-    struct cpu_emitter *e = w->e;
-    const struct gruc_product *product = &w->s->stage->products[index];
-    size_t width = w->s->stage->width, lanes = w->lanes, gates = product->n_ops;
-    size_t vectors = (width + lanes - 1) / lanes, bytes;
-    if (__builtin_mul_overflow(vectors * lanes * gates * 4, product->depth, &bytes)) {
-        e->failed = 1;
-        return;
-    }
-    w->weights[index] = cpu_blob_reserve(&e->blob, bytes);
-    if (e->blob.failed)
-        return;
-    float *out = (float *)(void *)(e->blob.bytes + w->weights[index]);
-    for (size_t first = 0; first < width; first += lanes) {
-        size_t count = width - first < lanes ? width - first : lanes;
-        for (size_t k = 0; k < product->depth; k++)
-            for (size_t gate = 0; gate < gates; gate++, out += lanes) {
-                gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
-                memcpy(out, weight_row(e->ir, param, k) + first, count * sizeof(float));
-            }
-    }
-}
-
-static void pack_biases(struct sweep *w, size_t index)
-{
-    struct cpu_emitter *e = w->e;
-    const struct gruc_product *product = &w->s->stage->products[index];
-    size_t width = w->s->stage->width;
-    for (size_t gate = 0; gate < product->n_ops; gate++) {
-        const struct gruc_op *op = &e->ir->ops[product->ops[gate]];
-        w->bias[index][gate] = SIZE_MAX;
-        if (op->n_operands < 3)
-            continue;
-        size_t offset = cpu_blob_reserve(&e->blob, (width + CPU_VECTOR_PAD) * sizeof(float));
-        if (e->blob.failed)
-            return;
-        memcpy(e->blob.bytes + offset, weight_row(e->ir, op->operands[2], 0),
-               width * sizeof(float));
-        w->bias[index][gate] = offset;
-    }
-}
 
 /* ---- blocking ---- */
 
@@ -155,7 +98,7 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
     }
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
     for (size_t i = 0; i < w->s->stage->n_products; i++)
-        cpu_emit_product(w->e, &block, i, w->weights[i], w->bias[i]);
+        cpu_emit_product(w->e, &block, i, &w->packed[i]);
     cpu_emit_epilogue(w->e, &block);
 }
 
@@ -230,20 +173,14 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
         e->failed = 1;
         return;
     }
-    for (size_t i = 0; i < s->stage->n_products; i++) {
-        if (s->stage->products[i].n_ops > MAX_GATES) {
-            e->failed = 1;
-            return;
-        }
-        pack_product(&w, i);
-        pack_biases(&w, i);
-    }
+    for (size_t i = 0; i < s->stage->n_products; i++)
+        cpu_pack_product(e, &s->stage->products[i], s->stage->width, w.lanes, &w.packed[i]);
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = (uint32_t)w.n_values++;
     for (size_t i = 0; i < s->n_loads; i++)
         e->local[s->edges[s->n_products + i].value] = (uint32_t)w.n_values++;
     w.values = calloc(w.n_values * CPU_MAX_ROWS * CPU_MAX_VECTORS + 1, sizeof *w.values);
-    if (w.values == NULL || e->blob.failed) {
+    if (w.values == NULL || e->blob.failed || e->failed) {
         e->failed = 1;
         free(w.values);
         return;
