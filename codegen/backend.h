@@ -10,6 +10,7 @@
 #include "ir/base/strbuf.h"
 #include "ir/expr.h"
 #include "ir/ir.h"
+#include "ir/narrow.h"
 
 struct gruc_target {
     const char *triple;   /* NULL: this machine */
@@ -17,6 +18,7 @@ struct gruc_target {
     const char *features; /* NULL: none */
     int optimization;     /* 0 to 3 */
     enum gruc_accuracy accuracy;
+    enum gruc_weights weights; /* type that products are to store them in */
 };
 
 enum gruc_artifact {

@@ -62,12 +62,19 @@ void gruc_compilation_init(struct gruc_compilation *compilation, const struct gr
         [GRUC_TIER_FAST] = GRUC_ACCURACY_FAST,
         [GRUC_TIER_APPROX] = GRUC_ACCURACY_APPROX,
     };
+    static const enum gruc_weights weights[] = {
+        [GRUC_WEIGHTS_TYPE_AUTO] = GRUC_WEIGHTS_AUTO,
+        [GRUC_WEIGHTS_TYPE_F32] = GRUC_WEIGHTS_F32,
+        [GRUC_WEIGHTS_TYPE_BF16] = GRUC_WEIGHTS_BF16,
+        [GRUC_WEIGHTS_TYPE_F16] = GRUC_WEIGHTS_F16,
+    };
     compilation->target = (struct gruc_target){
         .triple = own->target,
         .cpu = own->cpu,
         .features = own->features,
         .optimization = own->optimization,
         .accuracy = accuracies[own->accuracy <= GRUC_TIER_APPROX ? own->accuracy : 0],
+        .weights = weights[own->weights_type <= GRUC_WEIGHTS_TYPE_F16 ? own->weights_type : 0],
     };
 }
 
@@ -83,7 +90,8 @@ void gruc_compilation_set_model(struct gruc_compilation *compilation,
 static enum gruc_status check_options(const struct gruc_options *options)
 {
     int fine = options->optimization >= 0 && options->optimization <= 3 &&
-               options->accuracy <= GRUC_TIER_APPROX;
+               options->accuracy <= GRUC_TIER_APPROX &&
+               options->weights_type <= GRUC_WEIGHTS_TYPE_F16;
     return fine ? GRUC_OK : GRUC_ERROR_ARGUMENT;
 }
 

@@ -202,8 +202,11 @@ static enum gruc_status check_backends(struct check *check)
 
 static enum gruc_status prepare(struct check *check)
 {
+    struct gruc_compilation compilation;
     check->options.backend = "ref";
-    GRUC_TRY(gruc_model_jit(check->handle, &check->options, &check->reference));
+    gruc_compilation_init(&compilation, &check->options);
+    gruc_compilation_set_model(&compilation, check->handle);
+    GRUC_TRY(gruc_compile_jit_rounded(&compilation, check->handle, &check->reference));
     check->info = grt_module_info(check->reference);
     size_t inputs = check->info->n_inputs, outputs = check->info->n_outputs;
     check->inputs = calloc(inputs + 1, sizeof *check->inputs);

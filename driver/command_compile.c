@@ -161,10 +161,6 @@ int gruc_command_compile(const struct gruc_cli *cli)
         return usage;
     if (strcmp(path, "-") == 0 && wanted.count != 1)
         return gruc_cli_usage("standard output takes one kind of --emit");
-    if (cli->weights_type != 0) {
-        gruc_cli_error(cli, "this build stores weights as f32 only");
-        return GRUC_EXIT_MISSING;
-    }
     struct gruc_options options;
     struct gruc_model_handle *handle = NULL;
     gruc_cli_options(cli, &options);

@@ -164,8 +164,10 @@ static void report_total(const struct gruc_compilation *compilation,
                 handle->milliseconds + gruc_clock_milliseconds() - compilation->begin);
 }
 
-enum gruc_status gruc_compile_jit(struct gruc_compilation *compilation,
-                                  struct gruc_model_handle *handle, struct grt_module **out)
+/* rounded: of what type the weights have the values, whoever compiles. */
+static enum gruc_status compile_jit(struct gruc_compilation *compilation,
+                                    struct gruc_model_handle *handle, enum gruc_weights rounded,
+                                    struct grt_module **out)
 {
     struct gruc_arena arena;
     struct gruc_ir *ir = NULL;
@@ -173,6 +175,8 @@ enum gruc_status gruc_compile_jit(struct gruc_compilation *compilation,
     struct gruc_jit_code code = {0};
     gruc_arena_init(&arena);
     enum gruc_status status = gruc_compile_lower(compilation, handle, &arena, &ir);
+    if (status == GRUC_OK)
+        status = gruc_ir_round_weights(ir, rounded);
     if (status == GRUC_OK)
         status = gruc_compile_choose(compilation, ir, 0, &backend);
     if (status == GRUC_OK)
@@ -183,6 +187,19 @@ enum gruc_status gruc_compile_jit(struct gruc_compilation *compilation,
         return status;
     report_total(compilation, handle);
     return grt_module_create_hosted(code.info, code.run, code.context, code.release, out);
+}
+
+enum gruc_status gruc_compile_jit(struct gruc_compilation *compilation,
+                                  struct gruc_model_handle *handle, struct grt_module **out)
+{
+    return compile_jit(compilation, handle, GRUC_WEIGHTS_F32, out);
+}
+
+enum gruc_status gruc_compile_jit_rounded(struct gruc_compilation *compilation,
+                                          struct gruc_model_handle *handle,
+                                          struct grt_module **out)
+{
+    return compile_jit(compilation, handle, compilation->target.weights, out);
 }
 
 enum gruc_status gruc_compile_artifact(struct gruc_compilation *compilation,

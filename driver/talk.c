@@ -137,6 +137,7 @@ void gruc_cli_options(const struct gruc_cli *cli, struct gruc_options *out)
     out->features = cli->features;
     out->optimization = cli->optimization;
     out->accuracy = cli->accuracy;
+    out->weights_type = cli->weights_type;
     out->batch = cli->batch;
     out->steps = cli->steps;
     out->threads = (unsigned)cli->threads;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "ir/ir.h"
+#include "ir/opcode.h"
 
 static void *copy(struct gruc_ir *ir, const void *items, size_t count, size_t size)
 {
@@ -29,7 +29,7 @@ static void copy_op(struct gruc_ir *ir, struct gruc_op *op)
     op->attributes = copy(ir, op->attributes, op->n_attributes, sizeof *op->attributes);
     for (uint32_t i = 0; i < op->n_attributes && !ir->failed; i++) {
         struct gruc_attribute *attribute = &op->attributes[i];
-        if (attribute->name == GRUC_ATTRIBUTE_ACT)
+        if (gruc_attribute_kind(attribute->name) == GRUC_KIND_TEXT)
             attribute->value.text = copy_text(ir, attribute->value.text);
     }
 }

@@ -66,7 +66,8 @@ struct gruc_type {
     X(SCANNED, "scanned", INTEGER)                                                                 \
     X(CARRIED, "carried", INTEGER)                                                                 \
     X(UNROLL, "unroll", INTEGER)                                                                   \
-    X(GRU, "gru", INTEGER)
+    X(GRU, "gru", INTEGER)                                                                         \
+    X(WEIGHTS, "weights", TEXT)
 
 enum gruc_attribute_name {
 #define GRUC_ATTRIBUTE_ENUM(name, text, kind) GRUC_ATTRIBUTE_##name,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "ir/act.h"
+#include "ir/narrow.h"
 #include "ir/opcode.h"
 #include "ir/shape.h"
 
@@ -16,6 +17,7 @@ static const struct {
     {GRUC_OP_INPUT, BIT(INDEX), 0},
     {GRUC_OP_PARAM, BIT(TENSOR) | BIT(ROW) | BIT(COLUMN), 0},
     {GRUC_OP_CONSTANT, BIT(VALUE), 0},
+    {GRUC_OP_MATMUL, 0, BIT(WEIGHTS)},
     {GRUC_OP_EMBED, 0, BIT(WRAP)},
     {GRUC_OP_ACT, BIT(ACT), BIT(ALPHA) | BIT(BETA) | BIT(GAMMA)},
     {GRUC_OP_GRU, BIT(GRU), 0},
@@ -101,6 +103,11 @@ static enum gruc_status check_attributes(struct verifier *verifier, const struct
         const char *text = gruc_op_text(op, GRUC_ATTRIBUTE_ACT);
         REQUIRE(verifier, text != NULL && gruc_ir_act_find(text) != NULL,
                 "there is no such activation");
+    }
+    if (present & BIT(WEIGHTS)) {
+        enum gruc_weights weights = gruc_op_weights(op);
+        REQUIRE(verifier, weights > GRUC_WEIGHTS_F32 && weights < GRUC_WEIGHTS_COUNT,
+                "there is no such type of weights");
     }
     if (required & BIT(RULE)) {
         int64_t rule = gruc_op_integer(op, GRUC_ATTRIBUTE_RULE, -1);

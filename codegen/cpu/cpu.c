@@ -48,7 +48,7 @@ static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *targe
 static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *target,
                                  struct gruc_diag *diag, struct gruc_strbuf *out)
 {
-    struct gruc_pass_options options = {.accuracy = target->accuracy};
+    struct gruc_pass_options options = {.accuracy = target->accuracy, .weights = target->weights};
     struct gruc_schedule *schedule;
     GRUC_TRY(gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag));
     GRUC_TRY(gruc_schedule_build(ir, diag, &schedule));

@@ -121,7 +121,8 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     GRUC_TRY(cpu_target_open(target, diag, &m->target));
     cpu_trace_time(trace, "target", start);
     struct gruc_pass_options options = {.accuracy = target->accuracy,
-                                        .has_fma = m->target.has_fma};
+                                        .has_fma = m->target.has_fma,
+                                        .weights = target->weights};
     GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
     start = cpu_clock();
     struct cpu_emitter *e = &m->emitter;

@@ -38,21 +38,19 @@ static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w,
     return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x, w, ""), sum, "");
 }
 
-/* Adds the products at v_index + k of one range. */
-static void add_products(struct sums *s, unsigned range, LLVMValueRef v_index, uint32_t k)
+/* Adds the products at k of one range. */
+static void add_products(struct sums *s, unsigned range, LLVMValueRef v_k)
 {
     struct cpu_emitter *e = s->e;
     unsigned lanes = s->block->lanes, gates = (unsigned)s->product->n_ops;
     LLVMValueRef v_x[CPU_MAX_ROWS];
     for (unsigned row = 0; row < s->block->n_rows; row++) {
-        LLVMValueRef v_k = l_add(e, v_index, l_i64(e, k));
         LLVMValueRef address = l_offset(e, s->v_left[row], l_mul(e, v_k, l_i64(e, 4)));
         v_x[row] = l_splat(e, l_load(e, e->t_float, address, 4), lanes);
     }
-    for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
-        for (unsigned gate = 0; gate < gates; gate++) {
-            LLVMValueRef w =
-                cpu_load_weights(e, s->packed, s->v_weights, vector, gate, v_index, k);
+    for (unsigned gate = 0; gate < gates; gate++)
+        for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
+            LLVMValueRef w = cpu_load_weights(e, s->packed, s->v_weights, vector, gate, v_k);
             for (unsigned row = 0; row < s->block->n_rows; row++) {
                 LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
                 *sum = multiply_add(s, v_x[row], w, *sum);
@@ -60,15 +58,16 @@ static void add_products(struct sums *s, unsigned range, LLVMValueRef v_index, u
         }
 }
 
-/* Step v_index + i of every range that is accumulated at once and has that many. */
-static void add_step(struct sums *s, LLVMValueRef v_index, uint32_t i)
+/* Step i of every range that is accumulated at once and has that many. */
+static void add_step(struct sums *s, LLVMValueRef v_i, uint32_t known_i)
 {
     uint32_t depth = s->product->depth;
     for (unsigned range = 0; range < s->n_ranges; range++) {
         uint32_t begin = gruc_sum_range_begin(depth, s->first_range + range);
         uint32_t end = gruc_sum_range_begin(depth, s->first_range + range + 1);
-        if (i < end - begin)
-            add_products(s, range, v_index, begin + i);
+        if (known_i != UINT32_MAX && known_i >= end - begin)
+            continue;
+        add_products(s, range, l_add(s->e, v_i, l_i64(s->e, begin)));
     }
 }
 
@@ -99,7 +98,7 @@ static void accumulate(struct sums *s)
             s->v_sum[i] = v_phi[i];
         }
         for (unsigned u = 0; u < UNROLL; u++)
-            add_step(s, v_index, u);
+            add_step(s, l_add(e, v_index, l_i64(e, u)), UINT32_MAX);
         LLVMValueRef v_next = l_add(e, v_index, l_i64(e, UNROLL));
         LLVMAddIncoming(v_index, &v_next, &b_loop, 1);
         for (unsigned i = 0; i < count; i++)
@@ -111,7 +110,7 @@ static void accumulate(struct sums *s)
         LLVMPositionBuilderAtEnd(e->builder, b_after);
     }
     for (uint32_t i = looped; i < longest; i++)
-        add_step(s, l_i64(e, 0), i);
+        add_step(s, l_i64(e, i), i);
 }
 
 /* Sums start from the bias in the first range, from zero in the others. */

@@ -34,6 +34,15 @@ static unsigned gates_of(const struct sweep *w, unsigned *ranges)
     return gates;
 }
 
+/* Vectors of which a block has a multiple, unless it has all. */
+static unsigned panel_of(const struct sweep *w)
+{
+    unsigned panel = 1;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        panel = w->packed[i].panel > panel ? w->packed[i].panel : panel;
+    return panel;
+}
+
 /* Vectors of a block of some rows: as many sums as keep the multipliers busy (each waits four
  * cycles for the one before it), few enough to stay in registers. */
 static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
@@ -42,13 +51,13 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     unsigned vectors = (w->s->stage->width + w->lanes - 1) / w->lanes;
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
-    unsigned room = w->e->target->registers - 4, best = 1;
+    unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
     /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
     unsigned most = rows == 1 ? 4 + 4 * w->e->target->fma_rate : room;
     double best_cost = 1e30;
-    for (unsigned q = 1; q <= CPU_MAX_VECTORS && q <= vectors; q++) {
+    for (unsigned q = panel; q <= CPU_MAX_VECTORS && q <= vectors; q += panel) {
         unsigned sums = rows * gates * q * (rows == 1 ? ranges : 1);
-        if (q > 1 && (sums > room || rows * gates * q > most))
+        if (q > panel && (sums > room || rows * gates * q > most))
             break;
         double cost = 0;
         for (unsigned left = vectors; left > 0; left -= left < q ? left : q) {
@@ -71,7 +80,7 @@ static unsigned rows_of_block(const struct sweep *w)
     if (gates == 0)
         return 1;
     for (unsigned rows = 4; rows > 1; rows /= 2)
-        if (rows * gates <= w->e->target->registers - 4)
+        if (rows * gates * panel_of(w) <= w->e->target->registers - 4)
             return rows;
     return 1;
 }

@@ -29,8 +29,17 @@ void cpu_initialize_llvm(int only_native)
         pthread_once(&all, initialize_all);
 }
 
-/* LLVM's C API does not tell which features a CPU name implies, so a function of one operation is
- * compiled and its assembly looked at. */
+static void add_half_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder)
+{
+    LLVMTypeRef half = LLVMVectorType(LLVMHalfTypeInContext(context), 4);
+    LLVMTypeRef wide = LLVMVectorType(LLVMFloatTypeInContext(context), 4);
+    LLVMValueRef function = LLVMAddFunction(module, "half", LLVMFunctionType(wide, &half, 1, 0));
+    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+    LLVMBuildRet(builder, LLVMBuildFPExt(builder, LLVMGetParam(function, 0), wide, ""));
+}
+
+/* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
+ * compiled and their assembly looked at. */
 static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
 {
     LLVMContextRef context = LLVMContextCreate();
@@ -52,6 +61,7 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
     LLVMValueRef round = LLVMGetIntrinsicDeclaration(module, round_id, &vector, 1);
     LLVMTypeRef round_type = LLVMIntrinsicGetType(context, round_id, &vector, 1);
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
+    add_half_probe(context, module, builder);
     LLVMMemoryBufferRef text = NULL;
     char *error = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(target->machine, module, LLVMAssemblyFile, &error,
@@ -75,6 +85,7 @@ static void describe_x86(struct cpu_target *target, const char *assembly)
     target->has_round = strstr(assembly, "round") != NULL && strstr(assembly, "roundeven") == NULL;
     if (has_zmm)
         target->has_round = 1; /* vrndscaleps */
+    target->has_half = strstr(assembly, "vcvtph2ps") != NULL;
 }
 
 static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *diag)
@@ -93,7 +104,9 @@ static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *di
                                    "LLVM cannot emit code for '%s'", triple);
         describe_x86(target, LLVMGetBufferStart(assembly));
         LLVMDisposeMemoryBuffer(assembly);
-    } else if (strncmp(triple, "aarch64", 7) != 0) {
+    } else if (strncmp(triple, "aarch64", 7) == 0) {
+        target->has_half = 1;
+    } else {
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "target '%s' is none of x86_64, aarch64 and riscv64", triple);
     }

@@ -14,6 +14,7 @@ struct cpu_target {
     unsigned fma_rate;    /* vector FMAs started a cycle, at most */
     int has_fma;          /* else products are rounded before the sum */
     int has_round;        /* rounding to nearest is one instruction */
+    int has_half;         /* half precision becomes float32 in one instruction */
     const char *abi;      /* module flag target-abi, NULL: none */
 };
 

@@ -14,26 +14,64 @@ static const float *weight_row(const struct gruc_ir *ir, gruc_ref param, size_t 
            (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
 }
 
-/* [vector of units][k][gate][lane], the order in which blocks read it. */
+static size_t vectors_of(uint32_t width, unsigned lanes)
+{
+    return ((size_t)width + lanes - 1) / lanes;
+}
+
+unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes)
+{
+    return product->weights == GRUC_WEIGHTS_BF16 && vectors_of(width, lanes) > 1 ? 2 : 1;
+}
+
+/* Bytes of one gate's weights at one k, for a panel of vectors. */
+static uint64_t gate_bytes(const struct cpu_packed *packed)
+{
+    return (uint64_t)packed->panel * packed->lanes * gruc_narrow_bytes(packed->product->weights);
+}
+
+/* The same of all gates and all k. */
+static uint64_t panel_bytes(const struct cpu_packed *packed)
+{
+    return gate_bytes(packed) * packed->product->n_ops * packed->product->depth;
+}
+
+/* Numbers that are stride numbers of their type apart. */
+static void pack_lanes(enum gruc_weights weights, const float *from, size_t count, size_t stride,
+                       unsigned char *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t number;
+        if (weights == GRUC_WEIGHTS_F32) {
+            memcpy(out + i * stride * sizeof(float), &from[i], sizeof(float));
+            continue;
+        }
+        number = weights == GRUC_WEIGHTS_BF16 ? gruc_bf16_from_float(from[i])
+                                              : gruc_half_from_float(from[i]);
+        memcpy(out + i * stride * sizeof number, &number, sizeof number);
+    }
+}
+
+/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it. */
 static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;
-    size_t width = packed->width, lanes = packed->lanes, gates = product->n_ops;
-    size_t vectors = (width + lanes - 1) / lanes, bytes;
-    if (__builtin_mul_overflow(vectors * lanes * gates * 4, product->depth, &bytes)) {
+    size_t width = packed->width, lanes = packed->lanes, panel = packed->panel, bytes;
+    size_t vectors = vectors_of(packed->width, packed->lanes), number = gruc_narrow_bytes(product->weights);
+    if (__builtin_mul_overflow((vectors + panel - 1) / panel, panel_bytes(packed), &bytes)) {
         e->failed = 1;
         return;
     }
     packed->weights = cpu_blob_reserve(&e->blob, bytes);
-    if (e->blob.failed)
-        return;
-    float *out = (float *)(void *)(e->blob.bytes + packed->weights);
-    for (size_t first = 0; first < width; first += lanes) {
-        size_t count = width - first < lanes ? width - first : lanes;
+    for (size_t v = 0; v < vectors && !e->blob.failed; v++) {
+        size_t first = v * lanes, count = width - first < lanes ? width - first : lanes;
+        unsigned char *out = e->blob.bytes + packed->weights + v / panel * panel_bytes(packed) +
+                             v % panel * number;
         for (size_t k = 0; k < product->depth; k++)
-            for (size_t gate = 0; gate < gates; gate++, out += lanes) {
+            for (size_t gate = 0; gate < product->n_ops; gate++, out += gate_bytes(packed)) {
                 gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
-                memcpy(out, weight_row(e->ir, param, k) + first, count * sizeof(float));
+                pack_lanes(product->weights, weight_row(e->ir, param, k) + first, count, panel,
+                           out);
             }
     }
 }
@@ -57,7 +95,8 @@ static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
                       unsigned lanes, struct cpu_packed *out)
 {
-    *out = (struct cpu_packed){.product = product, .width = width, .lanes = lanes};
+    *out = (struct cpu_packed){.product = product, .width = width, .lanes = lanes,
+                               .panel = cpu_weights_panel(product, width, lanes)};
     if (product->n_ops > CPU_MAX_GATES) {
         e->failed = 1;
         return;
@@ -69,21 +108,66 @@ void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product,
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit)
 {
-    uint64_t unit_bytes = (uint64_t)packed->product->depth * packed->product->n_ops * 4;
+    uint64_t unit_bytes = panel_bytes(packed) / packed->panel / packed->lanes;
     LLVMValueRef v_offset = l_mul(e, v_unit, l_i64(e, unit_bytes));
     return l_offset(e, e->v_weights, l_add(e, l_i64(e, packed->weights), v_offset));
 }
 
+/* A bf16 number is the upper half of its float32, so two vectors come from one load. */
+static LLVMValueRef load_bf16(struct cpu_emitter *e, const struct cpu_packed *packed,
+                              LLVMValueRef v_at, unsigned vector)
+{
+    unsigned lanes = packed->lanes;
+    LLVMTypeRef integer = l_vector(e->t_i32, lanes), number = l_vector(e->t_float, lanes);
+    LLVMTypeRef bits = l_vector(LLVMInt16TypeInContext(e->context), lanes);
+    LLVMValueRef v_shift = l_splat(e, LLVMConstInt(e->t_i32, 16, 0), lanes);
+    LLVMValueRef v_upper = l_splat(e, LLVMConstInt(e->t_i32, 0xffff0000, 0), lanes), v;
+    if (packed->panel == 1)
+        v = LLVMBuildZExt(e->builder, l_load(e, bits, v_at, 2), integer, "");
+    else
+        v = l_load(e, integer, v_at, 4);
+    v = vector % packed->panel == 0 ? LLVMBuildShl(e->builder, v, v_shift, "")
+                                    : LLVMBuildAnd(e->builder, v, v_upper, "");
+    return LLVMBuildBitCast(e->builder, v, number, "");
+}
+
+/* Without an instruction for it: the bits at their place, times 2^112 for the other bias of the
+ * exponent, which is exact for denormal numbers too. All are finite (gruc_tensor_fits). */
+static LLVMValueRef widen_half(struct cpu_emitter *e, LLVMValueRef v_halves, unsigned lanes)
+{
+    LLVMTypeRef integer = l_vector(e->t_i32, lanes), number = l_vector(e->t_float, lanes);
+    LLVMValueRef v_bits = LLVMBuildZExt(e->builder, v_halves, integer, "");
+    LLVMValueRef v_size = l_splat(e, LLVMConstInt(e->t_i32, 0x7fff, 0), lanes);
+    LLVMValueRef v_sign = l_splat(e, LLVMConstInt(e->t_i32, 0x8000, 0), lanes);
+    LLVMValueRef v_13 = l_splat(e, LLVMConstInt(e->t_i32, 13, 0), lanes);
+    LLVMValueRef v_16 = l_splat(e, LLVMConstInt(e->t_i32, 16, 0), lanes);
+    LLVMValueRef v = LLVMBuildAnd(e->builder, v_bits, v_size, "");
+    v = LLVMBuildBitCast(e->builder, LLVMBuildShl(e->builder, v, v_13, ""), number, "");
+    v = LLVMBuildFMul(e->builder, v, l_splat(e, LLVMConstReal(e->t_float, 0x1p112), lanes), "");
+    v = LLVMBuildBitCast(e->builder, v, integer, "");
+    v_sign = LLVMBuildShl(e->builder, LLVMBuildAnd(e->builder, v_bits, v_sign, ""), v_16, "");
+    return LLVMBuildBitCast(e->builder, LLVMBuildOr(e->builder, v, v_sign, ""), number, "");
+}
+
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                               LLVMValueRef v_weights, unsigned vector, unsigned gate,
-                              LLVMValueRef v_index, uint32_t k)
+                              LLVMValueRef v_k)
 {
-    uint64_t vector_bytes = (uint64_t)packed->lanes * 4;
-    uint64_t row_bytes = packed->product->n_ops * vector_bytes;
-    uint64_t fixed = (vector * (uint64_t)packed->product->depth + k) * row_bytes +
-                     gate * vector_bytes;
-    LLVMValueRef v_offset = l_add(e, l_mul(e, v_index, l_i64(e, row_bytes)), l_i64(e, fixed));
-    return l_load(e, l_vector(e->t_float, packed->lanes), l_offset(e, v_weights, v_offset), 4);
+    enum gruc_weights weights = packed->product->weights;
+    unsigned lanes = packed->lanes;
+    uint64_t fixed = vector / packed->panel * panel_bytes(packed) + gate * gate_bytes(packed);
+    uint64_t row_bytes = gate_bytes(packed) * packed->product->n_ops;
+    LLVMValueRef v_offset = l_add(e, l_mul(e, v_k, l_i64(e, row_bytes)), l_i64(e, fixed));
+    LLVMValueRef v_at = l_offset(e, v_weights, v_offset);
+    LLVMTypeRef number = l_vector(e->t_float, lanes);
+    if (weights == GRUC_WEIGHTS_F32)
+        return l_load(e, number, v_at, 4);
+    if (weights == GRUC_WEIGHTS_BF16)
+        return load_bf16(e, packed, v_at, vector);
+    LLVMTypeRef half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
+    if (e->target->has_half)
+        return LLVMBuildFPExt(e->builder, l_load(e, l_vector(half, lanes), v_at, 2), number, "");
+    return widen_half(e, l_load(e, l_vector(bits, lanes), v_at, 2), lanes);
 }
 
 LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packed, unsigned gate,

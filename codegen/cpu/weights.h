@@ -12,21 +12,24 @@ struct cpu_packed {
     const struct gruc_product *product;
     uint32_t width;               /* units */
     unsigned lanes;               /* units in a vector */
+    unsigned panel;               /* vectors whose weights lie lane by lane side by side */
     size_t weights;               /* offset in the packed weights */
     size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
 };
 
+/* A block that does not have all vectors has a multiple of so many. */
+unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes);
 /* Appends the product's weights and biases to the packed weights. */
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
                       unsigned lanes, struct cpu_packed *out);
-/* Where the weights of unit v_unit begin, which starts a vector. */
+/* Where the weights of unit v_unit begin, which starts a panel. */
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit);
-/* The weights at k' = v_index + k of a gate, for a vector of units that many after those that begin
- * at v_weights. */
+/* The weights at k of a gate, for a vector of units that many after those that begin at v_weights.
+ * Vectors of one panel share a load. */
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                               LLVMValueRef v_weights, unsigned vector, unsigned gate,
-                              LLVMValueRef v_index, uint32_t k);
+                              LLVMValueRef v_k);
 /* Of the vector that starts at v_unit; zero when there is none. */
 LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packed, unsigned gate,
                            LLVMValueRef v_unit);

@@ -33,6 +33,16 @@ typedef void (*gruc_diagnostic_function)(void *context, const struct gruc_diagno
 /* ---- options ---- */
 enum gruc_tier { GRUC_TIER_ACCURATE, GRUC_TIER_FAST, GRUC_TIER_APPROX };
 
+/* How the weights of products are stored. AUTO never changes a result: it takes a narrower type only
+ * where that holds every weight of a tensor exactly. Under BF16 and F16 weights are rounded to nearest
+ * even, everything else stays float32; a tensor that the type cannot hold stays float32. */
+enum gruc_weights_type {
+    GRUC_WEIGHTS_TYPE_AUTO,
+    GRUC_WEIGHTS_TYPE_F32,
+    GRUC_WEIGHTS_TYPE_BF16,
+    GRUC_WEIGHTS_TYPE_F16
+};
+
 struct gruc_options {
     size_t size;                 /* sizeof(struct gruc_options) */
     gruc_diagnostic_function diagnostic; /* may be NULL */
@@ -53,6 +63,7 @@ struct gruc_options {
     void *dump_context;
     void (*time_pass)(void *context, const char *phase, double milliseconds);
     void *time_context;
+    enum gruc_weights_type weights_type;
 };
 /* Fills in the defaults, size included. */
 GRUC_API void gruc_options_init(struct gruc_options *options);

@@ -3,11 +3,12 @@
 #define GRUC_IR_PASSES_H
 
 #include "ir/expr.h"
-#include "ir/ir.h"
+#include "ir/narrow.h"
 
 struct gruc_pass_options {
     enum gruc_accuracy accuracy; /* of the expansions of primitives */
     int has_fma; /* of the target: products computed here are rounded as it rounds them */
+    enum gruc_weights weights;   /* that products are to have */
 };
 
 #define GRUC_PASS(name, text, help)                                                                \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ir/schedule/schedule.h"
 
+#include <inttypes.h>
+
 #include "ir/base/strbuf.h"
 #include "ir/build.h"
 #include "ir/schedule/scheduler.h"
@@ -171,6 +173,16 @@ enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
     return GRUC_OK;
 }
 
+static void describe_product(const struct gruc_stage *stage, const struct gruc_product *product,
+                             struct gruc_strbuf *out)
+{
+    uint64_t weights = (uint64_t)product->depth * stage->width * product->n_ops;
+    gruc_strbuf_format(out, "%zu product%s over %u (%s, %" PRIu64 " bytes), ", product->n_ops,
+                       product->n_ops == 1 ? "" : "s", (unsigned)product->depth,
+                       gruc_narrow_name(product->weights),
+                       weights * gruc_narrow_bytes(product->weights));
+}
+
 static void describe_stage(const struct gruc_schedule *schedule, const struct gruc_stage *stage,
                            unsigned indent, struct gruc_strbuf *out)
 {
@@ -178,9 +190,7 @@ static void describe_stage(const struct gruc_schedule *schedule, const struct gr
     gruc_strbuf_format(out, "%*s%s: %u units, ", (int)indent, "", kinds[stage->kind],
                        (unsigned)stage->width);
     for (size_t i = 0; i < stage->n_products; i++)
-        gruc_strbuf_format(out, "%zu product%s over %u, ", stage->products[i].n_ops,
-                           stage->products[i].n_ops == 1 ? "" : "s",
-                           (unsigned)stage->products[i].depth);
+        describe_product(stage, &stage->products[i], out);
     gruc_strbuf_format(out, "%zu operation%s, %zu loads, %zu stores%s\n", stage->n_ops,
                        stage->n_ops == 1 ? "" : "s", stage->n_loads, stage->n_stores,
                        stage->valid_only != GRUC_NONE ? ", valid steps only" : "");

@@ -7,7 +7,7 @@
  * and scans; a scan holds the stages of one step. Values that outlive their stage have a place in
  * a buffer; a view says how to find a value there. */
 
-#include "ir/ir.h"
+#include "ir/narrow.h"
 
 enum gruc_storage {
     GRUC_STORE_INPUT,    /* the caller's array */
@@ -42,9 +42,11 @@ struct gruc_edge {
     struct gruc_view view;
 };
 
-/* All matmul operations of a stage with one left operand; n of them are computed together. */
+/* All matmul operations of a stage with one left operand and one type of weights; they are computed
+ * together. */
 struct gruc_product {
     gruc_ref left;
+    enum gruc_weights weights;
     struct gruc_view view;
     uint32_t depth; /* length of the contracted axis */
     gruc_ref *ops;

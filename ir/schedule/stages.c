@@ -154,8 +154,9 @@ static void add_product(struct staging *g, struct gruc_stage *stage, gruc_ref op
     struct gruc_arena *arena = g->s->ir->arena;
     const struct gruc_op *op = &g->s->ir->ops[op_ref];
     struct gruc_product *product = NULL;
+    enum gruc_weights weights = gruc_op_weights(op);
     for (size_t i = 0; i < stage->n_products; i++)
-        if (stage->products[i].left == op->operands[0])
+        if (stage->products[i].left == op->operands[0] && stage->products[i].weights == weights)
             product = &stage->products[i];
     if (product == NULL) {
         if (!gruc_arena_grow(arena, (void **)&stage->products, stage->n_products,
@@ -166,6 +167,7 @@ static void add_product(struct staging *g, struct gruc_stage *stage, gruc_ref op
         product = &stage->products[stage->n_products++];
         *product = (struct gruc_product){
             .left = op->operands[0],
+            .weights = weights,
             .depth = g->s->ir->values[op->operands[0]].type.width,
         };
     }

@@ -14,6 +14,7 @@
     X(runtime)                                                                                     \
     X(tables)                                                                                      \
     X(npy)                                                                                         \
+    X(narrow)                                                                                      \
     X(weights)
 
 #define GRUC_UNIT_DECLARE(name) extern CU_TestInfo gruc_##name##_tests[];

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_IR_NARROW_H
+#define GRUC_IR_NARROW_H
+
+/* Weights of products in fewer bits than float32 has. */
+
+#include "ir/ir.h"
+
+/* How the weights of a product are stored, the attribute weights of matmul; AUTO only as a wish:
+ * the narrowest floating-point type that holds them exactly. */
+enum gruc_weights {
+    GRUC_WEIGHTS_AUTO,
+    GRUC_WEIGHTS_F32,
+    GRUC_WEIGHTS_BF16,
+    GRUC_WEIGHTS_F16,
+    GRUC_WEIGHTS_COUNT
+};
+const char *gruc_narrow_name(enum gruc_weights weights);
+/* GRUC_WEIGHTS_COUNT when there is none of this name. */
+enum gruc_weights gruc_narrow_find(const char *name);
+/* Of a matmul; F32 without the attribute. */
+enum gruc_weights gruc_op_weights(const struct gruc_op *op);
+/* The tensor that a matmul multiplies by. */
+int64_t gruc_matmul_tensor(const struct gruc_ir *ir, const struct gruc_op *op);
+/* Bytes of one weight. */
+uint32_t gruc_narrow_bytes(enum gruc_weights weights);
+
+/* To nearest, ties to even; NaN stays NaN. */
+uint16_t gruc_bf16_from_float(float x);
+float gruc_float_from_bf16(uint16_t x);
+uint16_t gruc_half_from_float(float x);
+float gruc_float_from_half(uint16_t x);
+
+/* What a weight is worth once stored as F32, BF16 or F16. */
+float gruc_narrow_round(enum gruc_weights weights, float x);
+
+/* Whether a tensor can be stored so: with the same values when exact, else without making infinite
+ * what is not. BF16 holds infinities and NaN, F16 is refused for them. AUTO: no. */
+int gruc_tensor_fits(const struct gruc_tensor *tensor, enum gruc_weights weights, int exact);
+
+/* Replaces what products multiply by, GRU kernels included, by its rounded copy in ir's arena where
+ * the type can hold it: the model that narrowed code computes. Before any pass. */
+enum gruc_status gruc_ir_round_weights(struct gruc_ir *ir, enum gruc_weights weights);
+
+#endif

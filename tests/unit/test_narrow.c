@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights in fewer bits: rounding, what a type can hold, which products take it. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/narrow.h"
+#include "ir/passes/passes.h"
+#include "tests/unit/ir_fixture.h"
+#include "tests/unit/suites.h"
+
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static float float_of(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+typedef uint16_t (*narrow_function)(float x);
+typedef float (*widen_function)(uint16_t x);
+
+/* Every number of the type is its own nearest, NaN stays NaN; between neighbours the nearer one,
+ * from the middle the even one. last: the largest finite number. */
+static unsigned rounding_faults(narrow_function narrow, widen_function widen, uint16_t last)
+{
+    unsigned faults = 0;
+    for (uint32_t i = 0; i <= UINT16_MAX; i++) {
+        float x = widen((uint16_t)i);
+        faults += isnan(x) ? !isnan(widen(narrow(x))) : narrow(x) != i;
+    }
+    for (uint16_t i = 0; i < last; i++) {
+        float below = widen(i), above = widen((uint16_t)(i + 1));
+        float middle = (float)(((double)below + (double)above) / 2);
+        uint16_t even = i % 2 == 0 ? i : (uint16_t)(i + 1);
+        for (int negative = 0; negative < 2; negative++) {
+            uint16_t sign = negative ? 0x8000 : 0;
+            float s = negative ? -1.0f : 1.0f;
+            faults += narrow(s * nextafterf(middle, below)) != (i | sign);
+            faults += narrow(s * middle) != (even | sign);
+            faults += narrow(s * nextafterf(middle, above)) != ((i + 1) | sign);
+        }
+    }
+    return faults;
+}
+
+static void test_bf16(void)
+{
+    CU_ASSERT_EQUAL(rounding_faults(gruc_bf16_from_float, gruc_float_from_bf16, 0x7f7f), 0);
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(INFINITY), 0x7f80);
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(-FLT_MAX), 0xff80);
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(float_of(0x7f7f7fff)), 0x7f7f);
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(FLT_TRUE_MIN), 0);
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(-0.0f), 0x8000);
+    /* A payload in the lower bits only, or in the upper ones. */
+    CU_ASSERT(isnan(gruc_float_from_bf16(gruc_bf16_from_float(float_of(0x7f800001)))));
+    CU_ASSERT_EQUAL(gruc_bf16_from_float(float_of(0xffc10000)), 0xffc1);
+}
+
+static void test_half(void)
+{
+    CU_ASSERT_EQUAL(rounding_faults(gruc_half_from_float, gruc_float_from_half, 0x7bff), 0);
+    CU_ASSERT_EQUAL(gruc_half_from_float(INFINITY), 0x7c00);
+    CU_ASSERT_EQUAL(gruc_half_from_float(nextafterf(65520.0f, 0.0f)), 0x7bff);
+    CU_ASSERT_EQUAL(gruc_half_from_float(-65520.0f), 0xfc00);
+    CU_ASSERT_EQUAL(gruc_half_from_float(FLT_MAX), 0x7c00);
+    CU_ASSERT_EQUAL(gruc_half_from_float(0x1p-25f), 0);
+    CU_ASSERT_EQUAL(gruc_half_from_float(nextafterf(0x1p-25f, 1.0f)), 1);
+    CU_ASSERT(isnan(gruc_float_from_half(gruc_half_from_float(float_of(0x7f800001)))));
+    CU_ASSERT_EQUAL(bits_of(gruc_float_from_half(0x0001)), bits_of(0x1p-24f));
+    CU_ASSERT_EQUAL(bits_of(gruc_float_from_half(0xfc00)), bits_of(-INFINITY));
+}
+
+static int fits(float x, enum gruc_weights weights, int exact)
+{
+    float data[2] = {1.0f, x};
+    struct gruc_tensor tensor = {.name = "w", .rows = 1, .columns = 2, .data = data};
+    return gruc_tensor_fits(&tensor, weights, exact);
+}
+
+static void test_fits(void)
+{
+    static const float values[] = {0.0f, -0.0f, INFINITY, NAN, 0.1f, 3e38f, 1e5f, 0x1p-24f};
+    static const int bf16[][2] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 0}, {1, 0}, {1, 0}, {1, 1}};
+    static const int half[][2] = {{1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 0}, {0, 0}, {0, 0}, {1, 1}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (int exact = 0; exact < 2; exact++) {
+            CU_ASSERT_EQUAL(fits(values[i], GRUC_WEIGHTS_BF16, exact), bf16[i][exact]);
+            CU_ASSERT_EQUAL(fits(values[i], GRUC_WEIGHTS_F16, exact), half[i][exact]);
+            CU_ASSERT(fits(values[i], GRUC_WEIGHTS_F32, exact));
+            CU_ASSERT(!fits(values[i], GRUC_WEIGHTS_AUTO, exact));
+        }
+    CU_ASSERT(!fits(FLT_MAX, GRUC_WEIGHTS_BF16, 0)); /* would become infinite */
+}
+
+/* The type that a product by a square matrix of this number gets. */
+static enum gruc_weights chosen(float number, uint32_t units, enum gruc_weights wanted)
+{
+    struct fixture f;
+    fixture_begin(&f);
+    gruc_ref x = fixture_input(&f, "x", fixture_sequence(GRUC_FLOAT32, units), 0);
+    gruc_ref tensor = fixture_tensor(&f, "w", units, units, number);
+    gruc_ref param = gruc_build_param(&f.builder, tensor, 0, units, 0, units);
+    gruc_ref y = gruc_build_matmul(&f.builder, x, param, GRUC_NONE);
+    struct gruc_pass_options options = {.weights = wanted};
+    CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
+    enum gruc_weights weights = gruc_op_weights(gruc_ir_def(f.ir, y));
+    fixture_end(&f);
+    return weights;
+}
+
+static void test_choice(void)
+{
+    const float third = 1.0f / 3, half_only = 1.0f + 0x1p-10f;
+    CU_ASSERT_EQUAL(chosen(0.5f, 64, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_BF16);
+    CU_ASSERT_EQUAL(chosen(0.5f, 63, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(half_only, 512, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F16);
+    CU_ASSERT_EQUAL(chosen(half_only, 511, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(third, 512, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(0.5f, 64, GRUC_WEIGHTS_F32), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_BF16), GRUC_WEIGHTS_BF16);
+    CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F16);
+    CU_ASSERT_EQUAL(chosen(1e6f, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F32);
+}
+
+CU_TestInfo gruc_narrow_tests[] = {
+    {"bf16", test_bf16},
+    {"half", test_half},
+    {"fits", test_fits},
+    {"choice", test_choice},
+    CU_TEST_INFO_NULL,
+};
