@@ -68,7 +68,7 @@ suite errors sh tests/golden/errors.sh
 suite golden sh tests/golden/run.sh
 suite bits sh tests/golden/bits.sh
 suite targets sh tests/golden/targets.sh
-suite narrow "$build/tests/narrow/narrow"
+suite narrow sh tests/narrow.sh
 suite random "$build/tests/random/random" --jobs "$jobs"
 suite activations "$build/tests/activations/activations" --jobs "$jobs"
 suite cli sh tests/cli.sh

@@ -79,7 +79,12 @@ static void listen(void *context, const struct gruc_diagnostic *diagnostic)
 
 void test_options(struct gruc_options *options, struct test_listener *listener)
 {
+    static const char *const types[] = {"auto", "f32", "bf16", "f16"};
+    const char *wanted = getenv("GRUC_TEST_WEIGHTS");
     gruc_options_init(options);
+    for (size_t i = 0; wanted != NULL && i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(wanted, types[i]) == 0)
+            options->weights_type = (enum gruc_weights_type)i;
     listener->text[0] = '\0';
     options->diagnostic = listen;
     options->diagnostic_context = listener;

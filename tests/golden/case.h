@@ -23,7 +23,8 @@ size_t test_cases_find(const char *folder, const char *part, char ***names);
 int test_case_open(const char *folder, const char *name, struct test_case *out);
 void test_case_close(struct test_case *item);
 
-/* Options with a listener that keeps the first error in text. */
+/* Options with a listener that keeps the first error in text. The environment variable
+ * GRUC_TEST_WEIGHTS says the type of weights. */
 struct test_listener {
     char text[TEST_TEXT_BYTES];
 };

@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Narrow weights: what they compute, and the same bits in every way and on every target, as
+# tests/golden/bits.sh and targets.sh find them for float32, over some of the golden cases.
+set -u
+cd "$(dirname "$0")/.."
+failed=0
+
+# marked TYPE COMMAND...: its lines, with the type in their names.
+marked() {
+  type=$1
+  shift
+  GRUC_TEST_WEIGHTS=$type "$@" 2>&1 | sed "s/^\(ok\|not ok\|skip\) /&$type /" > "$log"
+  cat "$log"
+  grep -q '^not ok' "$log" && failed=1
+  grep -q '^ok' "$log" || { echo "not ok $type: nothing ran"; failed=1; }
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+"$GRUC_BUILD/tests/narrow/narrow" || failed=1
+for type in bf16 f16; do
+  marked $type sh tests/golden/bits.sh k2_size_h
+  marked $type sh tests/golden/targets.sh k2_size_h
+  marked $type sh tests/golden/targets.sh k2_bidirectional_mask
+done
+exit $failed
