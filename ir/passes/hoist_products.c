@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A product of a scanned input with a weight depends on no carried value, so it leaves the scan and
  * runs over all steps at once, which reads the weights once a tile of steps instead of once a
- * step. The scan then reads its result as one more sequence. */
+ * step. The scan then reads its result as one more sequence. A small product stays: its weights are
+ * in the nearest cache anyway, and a step waits so long for its own chain of operations that the
+ * product of the next input is free in its shadow. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
 #include <string.h>
 
-enum { MAX_PRODUCTS = 64 };
+/* Up to KEPT_DEPTH numbers on the left and KEPT_WIDTH units a product stays. */
+enum { MAX_PRODUCTS = 64, KEPT_DEPTH = 32, KEPT_WIDTH = 32 };
 
 struct hoisting {
     struct gruc_builder outer;
@@ -38,6 +41,21 @@ static int is_hoistable(const struct gruc_ir *ir, const struct gruc_op *op, gruc
         }
     }
     return 0;
+}
+
+static int is_look_up(const struct gruc_ir *ir, gruc_ref value)
+{
+    const struct gruc_op *op = gruc_ir_def(ir, value);
+    while (op != NULL && op->code == GRUC_OP_REVERSE)
+        op = gruc_ir_def(ir, op->operands[0]);
+    return op != NULL && op->code == GRUC_OP_EMBED;
+}
+
+/* The product of a table's rows is that of the whole table, which only a hoisted one can use. */
+static int pays(const struct gruc_ir *ir, const struct gruc_op *op, gruc_ref sequence)
+{
+    return ir->values[op->operands[0]].type.width > KEPT_DEPTH ||
+           ir->values[op->results[0]].type.width > KEPT_WIDTH || is_look_up(ir, sequence);
 }
 
 static void hoist(struct hoisting *h, struct gruc_rewrite *inner, const struct gruc_op *op,
@@ -92,7 +110,8 @@ static enum gruc_status hoist_from_scan(struct gruc_rewrite *rewrite, gruc_ref s
     for (size_t i = 0; i < inner.n_old; i++) {
         struct gruc_op op = *gruc_rewrite_op(&inner, i);
         size_t index;
-        if (h.count < MAX_PRODUCTS && is_hoistable(ir, &op, scan.region, scanned, &index))
+        if (h.count < MAX_PRODUCTS && is_hoistable(ir, &op, scan.region, scanned, &index) &&
+            pays(ir, &op, scan.operands[index]))
             hoist(&h, &inner, &op, scan.operands[index]);
         else
             gruc_rewrite_keep(&inner, i);
