@@ -3,7 +3,7 @@
  * The order of each sum is that of gruc_sum_ranges, whatever the block. */
 #include "codegen/cpu/weights.h"
 
-enum { MAX_SUMS = 96, UNROLL = 4, STRAIGHT_DEPTH = 8 };
+enum { MAX_SUMS = 96, UNROLL = 4, STRAIGHT_DEPTH = 4 };
 
 struct sums {
     struct cpu_emitter *e;
