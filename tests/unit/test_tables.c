@@ -92,7 +92,7 @@ static gruc_ref multiply(struct looked_up *m, gruc_ref left, uint32_t width)
 /* The operations of this name in the body after all passes. */
 static unsigned count_after(struct looked_up *m, const char *name)
 {
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE, 1};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE, .has_fma = 1};
     enum gruc_status status =
         gruc_passes_run(m->f.ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, &m->f.diag);
     CU_ASSERT_EQUAL_FATAL(status, GRUC_OK);
@@ -179,7 +179,7 @@ static void test_memory(void)
     struct looked_up m;
     begin(&m, 700, 4);
     fixture_output(&m.f, "y", multiply(&m, m.rows, 30), 0);
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE, 1};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE, .has_fma = 1};
     m.f.arena.limit = m.f.arena.total + 4000;
     CU_ASSERT_EQUAL(gruc_pass_fold_tables(m.f.ir, &options, &m.f.diag), GRUC_ERROR_MEMORY);
     fixture_end(&m.f);
