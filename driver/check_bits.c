@@ -36,7 +36,8 @@ static int applies(const struct gruc_module_info *info, enum gruc_check_bits che
     case GRUC_CHECK_CHUNKS_7:
         return (info->flags & GRUC_MODULE_STREAMING) && info->n_steps == 1;
     default:
-        return !(info->flags & GRUC_MODULE_COUPLED) && info->batch != 1;
+        return info->unit_threads > 1 ||
+               (!(info->flags & GRUC_MODULE_COUPLED) && info->batch != 1);
     }
 }
 

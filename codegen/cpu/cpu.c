@@ -48,11 +48,22 @@ static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *targe
 static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *target,
                                  struct gruc_diag *diag, struct gruc_strbuf *out)
 {
-    struct gruc_pass_options options = {.accuracy = target->accuracy, .weights = target->weights};
-    struct gruc_schedule *schedule;
-    GRUC_TRY(gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag));
-    GRUC_TRY(gruc_schedule_build(ir, diag, &schedule));
-    gruc_schedule_describe(schedule, out);
+    struct cpu_target opened;
+    enum gruc_status status = cpu_target_open(target, diag, &opened);
+    struct gruc_pass_options options = {.accuracy = target->accuracy, .has_fma = opened.has_fma,
+                                        .weights = target->weights};
+    struct cpu_emitter e = {.ir = ir, .target = &opened};
+    if (status == GRUC_OK)
+        status = gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag);
+    if (status == GRUC_OK)
+        status = gruc_schedule_build(ir, diag, &e.schedule);
+    if (status == GRUC_OK) {
+        gruc_schedule_describe(e.schedule, out);
+        cpu_describe_threads(&e, out);
+    }
+    cpu_target_finish(&opened);
+    if (status != GRUC_OK)
+        return status;
     return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
 }
 

@@ -160,6 +160,9 @@ void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *ext
 void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info);
 /* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);
+/* The same in words. */
+struct gruc_strbuf;
+void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out);
 /* How many stages from the scan at first on are scans that need nothing of each other: they go
  * through the steps side by side, and threads divide them. */
 size_t cpu_scans_together(const struct gruc_ir *ir, const struct gruc_group *group, size_t first);

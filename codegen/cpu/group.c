@@ -41,15 +41,6 @@ static int only_tiles(const struct cpu_emitter *e, const struct cpu_stage *s)
     return 1;
 }
 
-/* Where the mask stands under which the stage's results are read; NULL: they always are. */
-static const struct gruc_view *valid_view(const struct cpu_run *r, const struct gruc_stage *stage)
-{
-    for (size_t i = 0; stage->valid_only != GRUC_NONE && i < r->group->n_stages; i++)
-        if (r->group->stages[i].mask == stage->valid_only)
-            return &r->group->stages[i].mask_view;
-    return NULL;
-}
-
 /* A stage over all steps of a tile. Tiles are walked as one long list of rows; other arrays can be
  * when the group is a single row, else step by step. */
 static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct cpu_position at,
@@ -60,7 +51,7 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
         at.way = CPU_TILE;
         LLVMValueRef v_rows = l_mul(e, v_count, r->v_rows);
         if (s->is_listed) {
-            v_rows = cpu_list_tile(r, valid_view(r, s->stage), at, v_count);
+            v_rows = cpu_list_tile(r, &s->stage->mask_view, at, v_count);
             at.v_list = r->v_tile_list;
         }
         cpu_call_stage(r, s, &at, v_rows);
@@ -128,7 +119,7 @@ static int emit_functions(struct cpu_run *r, const struct gruc_group *group, str
     for (size_t i = 0; i < group->n_stages && !e->failed; i++) {
         const struct gruc_stage *stage = &group->stages[i];
         if (stage->kind != GRUC_STAGE_SCAN)
-            cpu_emit_stage(e, stage, valid_view(r, stage) != NULL ? CPU_STAGE_LISTED : 0,
+            cpu_emit_stage(e, stage, stage->valid_only != GRUC_NONE ? CPU_STAGE_LISTED : 0,
                            &out->stages[i]);
         else if (!emit_scan_functions(r, stage, &out->scans[i]))
             return 0;
@@ -148,7 +139,7 @@ static void emit_unrolled(struct cpu_run *r, const struct sweep *w)
             if (w->group->stages[i].kind != GRUC_STAGE_SCAN) {
                 LLVMValueRef v_rows = r->v_rows;
                 if (w->stages[i].is_listed) {
-                    v_rows = cpu_list_tile(r, valid_view(r, w->stages[i].stage), at, l_i64(e, 1));
+                    v_rows = cpu_list_tile(r, &w->stages[i].stage->mask_view, at, l_i64(e, 1));
                     at.v_list = r->v_tile_list;
                 }
                 cpu_call_stage(r, &w->stages[i], &at, v_rows);
@@ -171,27 +162,99 @@ static int is_unrolled(const struct cpu_emitter *e, const struct gruc_group *gro
     return 0;
 }
 
-static void emit_tile(struct cpu_run *r, const struct sweep *w, struct cpu_position at,
-                      LLVMValueRef v_count)
+/* Stage i of the group, with the scans that go with it; answers how many stages that were. */
+static size_t emit_tile_stages(struct cpu_run *r, const struct sweep *w, size_t i,
+                               struct cpu_position at, LLVMValueRef v_count)
 {
-    for (size_t i = 0; i < w->group->n_stages;) {
-        if (w->group->stages[i].kind == GRUC_STAGE_SCAN) {
-            size_t together = cpu_scans_together(r->e->ir, w->group, i);
-            cpu_emit_scans(r, &w->scans[i], together, at, v_count);
-            i += together;
-        } else {
-            emit_tile_stage(r, &w->stages[i], at, v_count);
-            cpu_emit_barrier(r);
-            i++;
-        }
+    if (w->group->stages[i].kind == GRUC_STAGE_SCAN) {
+        size_t together = cpu_scans_together(r->e->ir, w->group, i);
+        cpu_emit_scans(r, &w->scans[i], together, at, v_count);
+        return together;
     }
+    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
+    emit_tile_stage(r, &w->stages[i], at, v_count);
+    cpu_share_end(r, b_others);
+    if (!at.is_alone)
+        cpu_emit_barrier(r);
+    return 1;
+}
+
+static LLVMValueRef steps_of_tile(struct cpu_run *r, const struct cpu_position *at,
+                                  LLVMValueRef v_most)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_left = LLVMBuildSub(e->builder, at->v_total, at->v_tile_first, "");
+    LLVMValueRef v_short = LLVMBuildICmp(e->builder, LLVMIntULT, v_left, v_most, "");
+    return LLVMBuildSelect(e->builder, v_short, v_left, v_most, "");
+}
+
+/* Tile after tile: all stages of one before the next. */
+static void emit_tiles(struct cpu_run *r, const struct sweep *w, struct cpu_position at,
+                       LLVMValueRef v_tile)
+{
+    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), at.v_total, v_tile);
+    at.v_tile_first = loop.v_index;
+    LLVMValueRef v_count = steps_of_tile(r, &at, v_tile);
+    for (size_t i = 0; i < w->group->n_stages;)
+        i += emit_tile_stages(r, w, i, at, v_count);
+    l_loop_end(r->e, &loop);
+}
+
+/* The stages from first on that have its lag, if they have begun and are not done yet. */
+static size_t emit_lag(struct cpu_run *r, const struct sweep *w, size_t first,
+                       struct cpu_position at, LLVMValueRef v_tile)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMBasicBlockRef b_now = l_block(e, "now"), b_next = l_block(e, "next");
+    unsigned lag = w->group->stages[first].lag;
+    at.v_tile = LLVMBuildSub(e->builder, at.v_tile, l_i64(e, lag), "");
+    at.v_tile_first = l_mul(e, at.v_tile, v_tile);
+    at.owner = lag;
+    LLVMValueRef v_begun = LLVMBuildICmp(e->builder, LLVMIntSGE, at.v_tile, l_i64(e, 0), "");
+    LLVMValueRef v_open =
+        LLVMBuildICmp(e->builder, LLVMIntSLT, at.v_tile_first, at.v_total, "");
+    LLVMBuildCondBr(e->builder, LLVMBuildAnd(e->builder, v_begun, v_open, ""), b_now, b_next);
+    LLVMPositionBuilderAtEnd(e->builder, b_now);
+    LLVMValueRef v_count = steps_of_tile(r, &at, v_tile);
+    size_t i = first;
+    while (i < w->group->n_stages && w->group->stages[i].lag == lag)
+        i += emit_tile_stages(r, w, i, at, v_count);
+    LLVMBuildBr(e->builder, b_next);
+    LLVMPositionBuilderAtEnd(e->builder, b_next);
+    return i;
+}
+
+static unsigned most_lag(const struct gruc_group *group)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < group->n_stages; i++)
+        most = group->stages[i].lag > most ? group->stages[i].lag : most;
+    return most;
+}
+
+/* A wavefront: in each turn every stage takes the tile that is its lag behind, and those of one lag
+ * are one thread's. */
+static void emit_wavefront(struct cpu_run *r, const struct sweep *w, struct cpu_position at,
+                           LLVMValueRef v_tile)
+{
+    struct cpu_emitter *e = r->e;
+    unsigned most = most_lag(w->group);
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, at.v_total, l_i64(e, 1), "");
+    LLVMValueRef v_turns = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_tile, ""),
+                                 l_i64(e, most + 1));
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_turns, l_i64(e, 1));
+    at.v_tile = loop.v_index;
+    at.is_alone = 1;
+    for (size_t i = 0; i < w->group->n_stages;)
+        i = emit_lag(r, w, i, at, v_tile);
+    cpu_emit_barrier(r);
+    l_loop_end(e, &loop);
 }
 
 static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
 {
     struct cpu_emitter *e = r->e;
     struct sweep w;
-    r->group = group;
     if (!emit_functions(r, group, &w)) {
         e->failed = 1;
         return;
@@ -208,13 +271,10 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
     }
     struct cpu_position at = {.v_total = cpu_steps_value(r, group->steps)};
     LLVMValueRef v_tile = LLVMBuildUDiv(e->builder, r->v_tile_rows, r->v_rows, "");
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), at.v_total, v_tile);
-    at.v_tile_first = loop.v_index;
-    LLVMValueRef v_left = LLVMBuildSub(e->builder, at.v_total, loop.v_index, "");
-    LLVMValueRef v_short = LLVMBuildICmp(e->builder, LLVMIntULT, v_left, v_tile, "");
-    LLVMValueRef v_count = LLVMBuildSelect(e->builder, v_short, v_left, v_tile, "");
-    emit_tile(r, &w, at, v_count);
-    l_loop_end(e, &loop);
+    if (most_lag(group) > 0)
+        emit_wavefront(r, &w, at, v_tile);
+    else
+        emit_tiles(r, &w, at, v_tile);
 }
 
 static int any_masked(const struct gruc_schedule *schedule)

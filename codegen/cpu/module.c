@@ -132,8 +132,8 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     GRUC_TRY(gruc_schedule_build(ir, diag, &e->schedule));
     size_t bytes;
     GRUC_TRY(gruc_module_info_build(ir, ir->arena, &m->info, &bytes));
-    cpu_plan_workspace(e->schedule, m->info);
     cpu_plan_threads(e, m->info);
+    cpu_plan_workspace(e->schedule, m->info);
     e->info = m->info;
     cpu_trace_time(trace, "schedule", start);
     start = cpu_clock();

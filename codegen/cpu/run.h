@@ -16,7 +16,6 @@ struct cpu_run {
     LLVMValueRef v_share, v_shares;    /* which thread this is of how many */
     LLVMValueRef v_tile_list, v_valid_list, v_masked_list; /* room for lists of rows */
     LLVMValueRef v_valid_count, v_masked_count;            /* and for how many are on them */
-    const struct gruc_group *group;    /* being emitted */
 };
 
 /* Slot of the argument block. */
@@ -51,9 +50,11 @@ struct cpu_position {
     LLVMValueRef v_tile_first; /* first step of the tile */
     LLVMValueRef v_local;      /* step within the tile, of CPU_STEP */
     LLVMValueRef v_total;      /* steps of the sweep */
+    LLVMValueRef v_tile;       /* number of the tile; NULL: 0 */
     LLVMValueRef v_list;       /* rows of a listed stage */
     LLVMValueRef v_turned;     /* NULL: by the step */
-    int is_alone;              /* this thread does all of the stage */
+    int is_alone;              /* one thread, owner modulo their number, does all of the stage */
+    unsigned owner;
 };
 /* Where a view's first row is and the bytes to the next. CPU_TILE walks steps and rows of a tile as
  * one, CPU_TILE_OF_ONE the steps of a group of one row. */

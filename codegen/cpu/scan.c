@@ -146,14 +146,15 @@ void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan)
     }
 }
 
-/* The steps of one scan, and of those whose stages are part of its own. */
+/* The steps of one scan, and of those whose stages are part of its own. All threads swap the
+ * carries, so that each knows where the last ones are. */
 static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
-                      struct cpu_position at, LLVMValueRef v_steps, unsigned owner)
+                      struct cpu_position at, LLVMValueRef v_steps)
 {
     struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
     at.way = CPU_STEP;
     at.v_local = loop.v_index;
-    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, owner) : NULL;
+    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
     cpu_emit_step(r, &scans[0], &at);
     cpu_share_end(r, b_others);
     for (size_t i = 0; i < n_scans; i++)
@@ -168,13 +169,14 @@ static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_
 void cpu_emit_scans(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                     struct cpu_position at, LLVMValueRef v_steps)
 {
-    unsigned owner = 0;
+    int is_owned = at.is_alone;
     for (size_t i = 0, end; i < n_scans; i = end) {
         for (end = i + 1; end < n_scans && scans[end].stage->body->n_stages == 0;)
             end++;
-        at.is_alone = end - i < n_scans;
-        emit_scan(r, &scans[i], end - i, at, v_steps, owner++);
+        at.is_alone = is_owned || end - i < n_scans;
+        emit_scan(r, &scans[i], end - i, at, v_steps);
+        at.owner++;
     }
-    if (at.is_alone)
+    if (at.is_alone && !is_owned)
         cpu_emit_barrier(r);
 }

@@ -3,6 +3,10 @@
  * workspace, computes its part of each stage and waits for the others before the next. */
 #include "codegen/cpu/run.h"
 
+#include <inttypes.h>
+
+#include "ir/base/strbuf.h"
+
 /* Cycles: what a wait for the others costs with what the caches exchange at it, and the least
  * latency of a step. Bytes a cycle: what a core reads from its first and from its second cache. */
 enum { BARRIER_CYCLES = 300, STEP_LATENCY = 120, FIRST_CACHE = 24 * 1024, FAR_BYTES_PER_CYCLE = 32 };
@@ -56,24 +60,60 @@ static unsigned busy_scans(const struct gruc_group *group, size_t first, size_t 
     return busy;
 }
 
+/* Threads that a group's work is worth; staggers scans that feed each other where their steps are
+ * too short to be shared. */
+static unsigned plan_group(const struct cpu_emitter *e, struct gruc_group *group,
+                           struct gruc_module_info *info)
+{
+    unsigned most = 1, scans = 0, unrolled = 0;
+    for (size_t i = 0; i < group->n_stages; i++) {
+        const struct gruc_stage *stage = &group->stages[i];
+        if (stage->kind != GRUC_STAGE_SCAN) {
+            info->step_cycles += group->is_sweep ? weight_bytes(stage) / 64 : 0;
+            continue;
+        }
+        info->step_cycles += step_cycles(e, stage) + STEP_LATENCY;
+        unrolled |= gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0;
+        scans++;
+        unsigned threads = busy_scans(group, i, cpu_scans_together(e->ir, group, i));
+        if (threads == 1)
+            threads = useful_threads(e, stage);
+        most = threads > most ? threads : most;
+    }
+    return most > 1 || scans < 2 || unrolled ? most
+                                             : gruc_schedule_stagger(e->schedule, group) + 1;
+}
+
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info)
 {
     info->unit_threads = 1;
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
-        const struct gruc_group *group = &e->schedule->groups[g];
+        unsigned threads = plan_group(e, &e->schedule->groups[g], info);
+        if (threads > info->unit_threads)
+            info->unit_threads = threads;
+    }
+}
+
+void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
+{
+    for (size_t g = 0; g < e->schedule->n_groups; g++) {
+        struct gruc_group *group = &e->schedule->groups[g];
+        struct gruc_module_info info = {0};
+        unsigned threads = plan_group(e, group, &info), together = 0, lag = 0;
         for (size_t i = 0; i < group->n_stages; i++) {
-            const struct gruc_stage *stage = &group->stages[i];
-            if (stage->kind != GRUC_STAGE_SCAN) {
-                info->step_cycles += group->is_sweep ? weight_bytes(stage) / 64 : 0;
-                continue;
-            }
-            info->step_cycles += step_cycles(e, stage) + STEP_LATENCY;
-            unsigned threads = busy_scans(group, i, cpu_scans_together(e->ir, group, i));
-            if (threads == 1)
-                threads = useful_threads(e, stage);
-            if (threads > info->unit_threads)
-                info->unit_threads = threads;
+            if (group->stages[i].kind == GRUC_STAGE_SCAN)
+                together |= busy_scans(group, i, cpu_scans_together(e->ir, group, i)) > 1;
+            lag |= group->stages[i].lag;
         }
+        if (group->is_sweep)
+            gruc_strbuf_format(out, "sweep %zu: about %" PRIu64 " cycles a step and row; %s", g,
+                               info.step_cycles,
+                               threads == 1 ? "too short for several threads\n" : "");
+        if (threads > 1)
+            gruc_strbuf_format(out, "up to %u threads a row, %s each\n", threads,
+                               lag > 0        ? "a layer, a tile apart,"
+                               : together > 0 ? "a scan"
+                                              : "a part of the units");
     }
 }
 

@@ -52,12 +52,19 @@ static LLVMValueRef round_up(struct cpu_emitter *e, LLVMValueRef v)
     return LLVMBuildAnd(e->builder, v, l_i64(e, ~(uint64_t)(GRUC_ABI_ALIGNMENT - 1)), "");
 }
 
+static LLVMValueRef tile_bytes(struct cpu_run *r, const struct gruc_buffer *buffer)
+{
+    uint64_t row = buffer->stride * (uint64_t)cpu_dtype_bytes(buffer->dtype);
+    LLVMValueRef v_bytes = l_mul(r->e, r->v_tile_rows, l_i64(r->e, row));
+    return buffer->tiles == 1 ? v_bytes : round_up(r->e, v_bytes);
+}
+
 static LLVMValueRef buffer_bytes(struct cpu_run *r, const struct gruc_buffer *buffer)
 {
     struct cpu_emitter *e = r->e;
     uint64_t bytes = cpu_dtype_bytes(buffer->dtype), row = buffer->stride * bytes;
     if (buffer->storage == GRUC_STORE_TILE)
-        return l_mul(e, r->v_tile_rows, l_i64(e, row));
+        return l_mul(e, tile_bytes(r, buffer), l_i64(e, buffer->tiles));
     if (buffer->storage == GRUC_STORE_SEQUENCE)
         return l_mul(e, r->v_rows, l_mul(e, cpu_steps_value(r, buffer->steps),
                                          l_i64(e, buffer->width * bytes)));
@@ -155,6 +162,10 @@ void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cp
         return;
     }
     *v_stride = l_i64(e, buffer->stride * bytes);
+    if (buffer->tiles > 1 && at->v_tile != NULL) {
+        LLVMValueRef v_kept = LLVMBuildURem(e->builder, at->v_tile, l_i64(e, buffer->tiles), "");
+        *v_base = l_offset(e, *v_base, l_mul(e, v_kept, tile_bytes(r, buffer)));
+    }
     if (at->way == CPU_STEP) {
         LLVMValueRef v_row = l_mul(e, at->v_local, r->v_rows);
         *v_base = l_offset(e, *v_base, l_mul(e, v_row, *v_stride));

@@ -4,6 +4,16 @@
 
 enum { TILE_BYTES = 256 * 1024, LEAST_TILE_ROWS = 32, MOST_TILE_ROWS = 128, ROW_GROUP = 32 };
 
+/* The last stages of a wavefront wait for its first tile, so tiles are short there. */
+static int is_wavefront(const struct gruc_schedule *schedule)
+{
+    for (size_t g = 0; g < schedule->n_groups; g++)
+        for (size_t i = 0; i < schedule->groups[g].n_stages; i++)
+            if (schedule->groups[g].stages[i].lag > 0)
+                return 1;
+    return 0;
+}
+
 void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info)
 {
     for (size_t i = 0; i < schedule->n_buffers; i++) {
@@ -15,7 +25,8 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module
         case GRUC_STORE_OUTPUT:
             continue;
         case GRUC_STORE_TILE:
-            info->workspace_tile += row;
+            info->workspace_tile += row * buffer->tiles;
+            info->workspace_fixed += (buffer->tiles - 1) * GRUC_ABI_ALIGNMENT;
             break;
         case GRUC_STORE_ROW:
             info->workspace_row += row;
@@ -36,4 +47,6 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module
     uint64_t rows = info->workspace_tile == 0 ? MOST_TILE_ROWS : TILE_BYTES / info->workspace_tile;
     info->tile_rows = rows < LEAST_TILE_ROWS ? LEAST_TILE_ROWS
                       : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
+    if (is_wavefront(schedule))
+        info->tile_rows = LEAST_TILE_ROWS;
 }

@@ -29,7 +29,7 @@ static uint32_t value_buffer(struct gruc_scheduler *s, gruc_ref value, enum gruc
     const struct gruc_type *type = &s->ir->values[value].type;
     return add_buffer(s, (struct gruc_buffer){
         .storage = storage, .dtype = type->dtype, .width = type->width,
-        .stride = padded(type->width), .steps = type->steps});
+        .stride = padded(type->width), .steps = type->steps, .tiles = 1});
 }
 
 static struct gruc_view view_of(const struct gruc_scheduler *s, uint32_t buffer, gruc_ref value)
@@ -278,6 +278,8 @@ enum gruc_status gruc_schedule_places(struct gruc_scheduler *s)
             struct gruc_stage *stage = &schedule->groups[g].stages[i];
             if (stage->kind != GRUC_STAGE_SCAN) {
                 load_operands(s, &schedule->groups[g], (uint32_t)i);
+                if (stage->valid_only != GRUC_NONE)
+                    stage->mask_view = find(s, stage->valid_only, &schedule->groups[g]);
                 continue;
             }
             place_steps(s, stage, stage->body);

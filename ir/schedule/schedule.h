@@ -24,6 +24,7 @@ struct gruc_buffer {
     uint32_t width;
     uint32_t stride; /* numbers from row to row of TILE, ROW and CARRY */
     uint32_t port;   /* of INPUT and OUTPUT */
+    uint32_t tiles;  /* of TILE: how many are kept at once; tile n is at n modulo tiles */
     struct gruc_steps steps;
 };
 
@@ -65,6 +66,7 @@ enum gruc_stage_kind {
 struct gruc_stage {
     enum gruc_stage_kind kind;
     uint32_t width;
+    unsigned lag; /* tiles it runs behind the first stages of its group */
     gruc_ref *ops; /* operation numbers in order */
     size_t n_ops, ops_capacity;
     struct gruc_product *products;
@@ -79,11 +81,11 @@ struct gruc_stage {
     size_t n_carries;
     /* Of a scan: where the mask is false, the stages of masked run instead of those of body. */
     gruc_ref mask;                  /* the sequence outside the scan; GRUC_NONE: there is none */
-    struct gruc_view mask_view;
     gruc_ref masked_region;
     struct gruc_group *masked;
     gruc_ref valid_only;            /* of a sweep: the mask where its results are read; GRUC_NONE:
                                        everywhere */
+    struct gruc_view mask_view;     /* of mask or valid_only */
 };
 
 struct gruc_group {
@@ -105,6 +107,10 @@ struct gruc_schedule {
 /* Schedules IR that all passes have run on; inserts copy operations into it. Lives in ir's arena. */
 enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
                                      struct gruc_schedule **out);
+
+/* Lets each scan of the group run a tile behind those it reads, which makes them independent within
+ * a tile, and gives tiles the room that takes; answers the last stage's lag. */
+unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group *group);
 
 /* Whether scan b reads nothing that scan a makes. */
 int gruc_schedule_independent(const struct gruc_ir *ir, const struct gruc_stage *a,

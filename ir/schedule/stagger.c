@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* A stack of recurrent layers as a wavefront: while a scan is at one tile of steps, the scan that
+ * reads it is at the tile before, and neither waits for the other within a tile. */
+#include "ir/schedule/schedule.h"
+
+/* How far behind the first stages a stage runs, as far as its reads tell. */
+struct reading {
+    const struct gruc_schedule *schedule;
+    const struct gruc_group *group;
+    unsigned lag;
+};
+
+static int stores_to(const struct gruc_stage *stage, uint32_t buffer)
+{
+    for (size_t i = 0; i < stage->n_stores; i++)
+        if (stage->stores[i].view.buffer == buffer)
+            return 1;
+    for (size_t i = 0; stage->body != NULL && i < stage->body->n_stages; i++)
+        if (stores_to(&stage->body->stages[i], buffer))
+            return 1;
+    return 0;
+}
+
+/* What a stage reads from tiles: found(context, buffer) for each. */
+static void each_tile(const struct gruc_schedule *schedule, const struct gruc_stage *stage,
+                      void (*found)(void *context, uint32_t buffer), void *context)
+{
+    for (size_t i = 0; i < stage->n_loads + stage->n_products; i++) {
+        const struct gruc_view *view = i < stage->n_loads
+                                           ? &stage->loads[i].view
+                                           : &stage->products[i - stage->n_loads].view;
+        if (view->buffer != GRUC_NONE &&
+            schedule->buffers[view->buffer].storage == GRUC_STORE_TILE)
+            found(context, view->buffer);
+    }
+    int has_mask = stage->mask != GRUC_NONE || stage->valid_only != GRUC_NONE;
+    if (has_mask && schedule->buffers[stage->mask_view.buffer].storage == GRUC_STORE_TILE)
+        found(context, stage->mask_view.buffer);
+    for (size_t i = 0; stage->body != NULL && i < stage->body->n_stages; i++)
+        each_tile(schedule, &stage->body->stages[i], found, context);
+}
+
+static void follow_writers(void *context, uint32_t buffer)
+{
+    struct reading *reading = context;
+    for (size_t i = 0; i < reading->group->n_stages; i++) {
+        const struct gruc_stage *writer = &reading->group->stages[i];
+        unsigned lag = writer->lag + (writer->kind == GRUC_STAGE_SCAN);
+        if (stores_to(writer, buffer) && lag > reading->lag)
+            reading->lag = lag;
+    }
+}
+
+/* A buffer keeps the tiles from the one being written to the last that is still read. */
+static void keep_tiles(void *context, uint32_t buffer)
+{
+    const struct reading *reading = context;
+    uint32_t *tiles = &reading->schedule->buffers[buffer].tiles;
+    for (size_t i = 0; i < reading->group->n_stages; i++) {
+        const struct gruc_stage *writer = &reading->group->stages[i];
+        if (stores_to(writer, buffer) && reading->lag - writer->lag + 1 > *tiles)
+            *tiles = reading->lag - writer->lag + 1;
+    }
+}
+
+unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group *group)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < group->n_stages; i++) {
+        struct gruc_stage *stage = &group->stages[i];
+        struct reading reading = {schedule, group, 0};
+        each_tile(schedule, stage, follow_writers, &reading);
+        stage->lag = reading.lag;
+        if (stage->kind == GRUC_STAGE_SCAN && stage->lag > most)
+            most = stage->lag;
+    }
+    for (size_t i = 0; i < group->n_stages; i++) {
+        if (group->stages[i].lag > most) /* what follows the last scan goes with it */
+            group->stages[i].lag = most;
+        struct reading reading = {schedule, group, group->stages[i].lag};
+        each_tile(schedule, &group->stages[i], keep_tiles, &reading);
+    }
+    return most;
+}
