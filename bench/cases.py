@@ -15,6 +15,9 @@ BATCH, BATCH_STEPS = 32, 50
 STREAM_STEPS = 64
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 
+# Columns that are gruc's.
+OURS = ("gruc", "own A", "unmasked", "one", "2 threads", "bf16", "f16", "int8")
+
 # How many times as fast as the best peer gruc shall be, by units.
 SEQUENCE_GOALS = {8: 1.3, 16: 1.4, 32: 1.4, 64: 1.55, 128: 1.4, 256: 1.3, 512: 1.15, 1024: 1.1}
 BATCH_GOALS = {8: 3.5, 16: 2.5, 32: 1.9, 64: 1.5, 128: 1.3, 256: 1.2, 512: 1.12, 1024: 1.05}
@@ -60,14 +63,14 @@ def peers_for(context, problem, weights_type="f32"):
             if problem.needs <= peer.can and weights_type in peer.weights_types]
 
 
-def best_peer(values, ours=("gruc",)):
+def best_peer(values):
     """The least time of the peers, None without any."""
-    times = [value for name, value in values.items() if name not in ours]
+    times = [value for name, value in values.items() if name not in OURS]
     return min(times, default=None)
 
 
-def check_best(goal, values, limit, ours=("gruc",)):
-    best = best_peer(values, ours)
+def check_best(goal, values, limit):
+    best = best_peer(values)
     return [] if best is None else [Check(goal, "best/gruc", best / values["gruc"], limit, True)]
 
 
@@ -126,7 +129,7 @@ def reset_before(context):
             if units <= 32 and "ORT" in values:
                 checks.append(Check(4, "ORT/gruc", values["ORT"] / values["gruc"], 2, True))
             else:
-                checks += check_best(4, values, 1.3 if units <= 128 else 1.1, ("gruc", "own A"))
+                checks += check_best(4, values, 1.3 if units <= 128 else 1.1)
             return checks
         yield Row(f"H={units}", [Subject("gruc", context.gruc, problem),
                                  Subject("own A", context.gruc, after),
@@ -158,7 +161,7 @@ def masks(context):
 
         def judge(values, _, valid=valid):
             return [Check(5, "masked/unmasked", values["gruc"] / values["unmasked"], 1.1 * valid),
-                    *check_best(0, values, 0, ("gruc", "unmasked"))]
+                    *check_best(0, values, 0)]
         yield Row(label, [Subject("gruc", context.gruc, masked),
                           Subject("unmasked", context.gruc, plain),
                           *peers_for(context, masked)], 1e-6, judge)
@@ -214,18 +217,18 @@ def structure(context):
             checks = [Check(7, "directions/one", values["gruc"] / one, limit)]
             if units == 64:
                 checks.append(Check(7, "2 threads/one", values["2 threads"] / one, 1.1))
-            return checks
+            return checks + check_best(0, values, 0)
         yield Row(f"bidirectional H={units}",
                   [Subject("gruc", context.gruc, both),
                    Subject("2 threads", context.gruc, both, threads=2),
-                   Subject("one", context.gruc, single)], 1e-3, judge)
+                   Subject("one", context.gruc, single), *peers_for(context, both)], 1e-3, judge)
     single, three = (Problem(Model(128, layers=count), 1, STEPS) for count in (1, 3))
     yield Row("3 layers H=128",
               [Subject("gruc", context.gruc, three),
                Subject("2 threads", context.gruc, three, threads=2),
-               Subject("one", context.gruc, single)], 1e-3,
+               Subject("one", context.gruc, single), *peers_for(context, three)], 1e-3,
               lambda values, _: [Check(7, "2 threads/one", values["2 threads"] / values["one"],
-                                       1.9)])
+                                       1.9), *check_best(0, values, 0)])
 
 
 def threads(context):

@@ -32,8 +32,11 @@ def letters(text):
     return wanted
 
 
-def numbers(text):
-    return [positive(word) for word in text.split(",")]
+def sizes(text):
+    wanted = [int(word) for word in text.split(",")]
+    if not set(wanted) <= set(SIZES):
+        raise argparse.ArgumentTypeError(f"out of {','.join(map(str, SIZES))}")
+    return wanted
 
 
 def parse_arguments():
@@ -41,7 +44,7 @@ def parse_arguments():
     parser.add_argument("--build", required=True, type=pathlib.Path, help="build folder of gruc")
     parser.add_argument("--case", type=letters, default=None, metavar="A,C",
                         help="only these cases")
-    parser.add_argument("--units", type=numbers, default=list(SIZES), metavar="8,64",
+    parser.add_argument("--units", type=sizes, default=list(SIZES), metavar="8,64",
                         help=f"only these sizes out of {','.join(map(str, SIZES))}")
     parser.add_argument("--rounds", type=positive, default=9, help="rounds of each process")
     parser.add_argument("--processes", type=positive, default=3,

@@ -54,6 +54,16 @@ class Gru:
         return z * state + (1 - z) * candidate
 
 
+def onnx_tensors(grus, index):
+    """Of a layer with its directions. Gates have the same order there; matrices are transposed,
+    both biases joined."""
+    biases = [gru.bias if gru.reset_after else np.stack([gru.bias, np.zeros_like(gru.bias)])
+              for gru in grus]
+    return {f"w{index}": np.stack([gru.kernel.T for gru in grus]),
+            f"r{index}": np.stack([gru.recurrent_kernel.T for gru in grus]),
+            f"b{index}": np.stack([bias.reshape(-1) for bias in biases])}
+
+
 class Model:
     """A stack of GRUs that give all their steps, each one or two directions joined by concat."""
 
@@ -95,32 +105,38 @@ class Model:
         np.savez(folder / "weights.npz", **weights)
 
     def write_onnx(self, path, steps, batch, lengths=False, streaming=False):
-        """The operator GRU. Gates have the same order there; matrices are transposed, both biases
-        joined. Inputs are x and, when there is one, extra: the lengths or the state."""
+        """Operators GRU, one a layer. Inputs are x and, when there is one, extra: the lengths or
+        the state, of a model of one layer. The output y is (steps, directions, batch, units), or
+        when streaming the state."""
         import onnx
         from onnx import TensorProto, helper, numpy_helper
-        gru = self.plain
-        bias = gru.bias if self.reset_after else np.stack([gru.bias, np.zeros_like(gru.bias)])
-        tensors = {"w": gru.kernel.T[None], "r": gru.recurrent_kernel.T[None],
-                   "b": bias.reshape(1, -1)}
-        names = ["x", "w", "r", "b"]
-        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT,
-                                                [steps, batch, self.width])]
-        output = helper.make_tensor_value_info("y", TensorProto.FLOAT,
-                                               [steps, 1, batch, self.units])
-        state = [1, batch, self.units]
+        directions = len(self.layers[0])
+        inputs = [("x", TensorProto.FLOAT, [steps, batch, self.width])]
+        output = ("y", TensorProto.FLOAT, [steps, directions, batch, self.units])
+        extra = []
         if lengths:
-            names += ["extra"]
-            inputs += [helper.make_tensor_value_info("extra", TensorProto.INT32, [batch])]
+            extra = ["extra"]
+            inputs += [("extra", TensorProto.INT32, [batch])]
         if streaming:
-            names += ["", "extra"]
-            inputs += [helper.make_tensor_value_info("extra", TensorProto.FLOAT, state)]
-            output = helper.make_tensor_value_info("y", TensorProto.FLOAT, state)
-        node = helper.make_node("GRU", names, ["", "y"] if streaming else ["y"],
-                                hidden_size=self.units,
-                                linear_before_reset=int(self.reset_after))
+            extra = ["", "extra"]
+            inputs += [("extra", TensorProto.FLOAT, [1, batch, self.units])]
+            output = ("y", TensorProto.FLOAT, [1, batch, self.units])
+        nodes, tensors, x = [], {"joined": np.array([steps, batch, self.outputs])}, "x"
+        for index, grus in enumerate(self.layers):
+            tensors.update(onnx_tensors(grus, index))
+            names = [x, *(f"{name}{index}" for name in "wrb"), *extra]
+            y = "y" if index == len(self.layers) - 1 else f"y{index}"
+            nodes.append(helper.make_node(
+                "GRU", names, ["", y] if streaming else [y], hidden_size=self.units,
+                direction="bidirectional" if self.bidirectional else "forward",
+                linear_before_reset=int(self.reset_after)))
+            if y != "y":
+                x = f"x{index}"
+                nodes += [helper.make_node("Transpose", [y], [f"t{index}"], perm=[0, 2, 1, 3]),
+                          helper.make_node("Reshape", [f"t{index}", "joined"], [x])]
         graph = helper.make_graph(
-            [node], "gru", inputs, [output],
+            nodes, "gru", [helper.make_tensor_value_info(*info) for info in inputs],
+            [helper.make_tensor_value_info(*output)],
             [numpy_helper.from_array(np.ascontiguousarray(array), name)
              for name, array in tensors.items()])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)],

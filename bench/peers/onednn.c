@@ -25,8 +25,9 @@ struct onednn {
     dnnl_primitive_desc_t plan;
     dnnl_primitive_t primitive;
     dnnl_exec_arg_t arguments[ARGUMENTS];
-    dnnl_memory_t input, output, states[2]; /* the state is read from one and written to the other */
-    dnnl_memory_t memories[MEMORIES];       /* all of them, to release */
+    dnnl_memory_t input, output;
+    dnnl_memory_t states[2]; /* one is read, the other written, by turns when streaming */
+    dnnl_memory_t memories[MEMORIES]; /* all of them, to release */
     size_t memory_count;
 };
 

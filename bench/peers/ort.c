@@ -156,7 +156,8 @@ static int make_tensors(struct ort *ort, const struct subject *subject)
 {
     const int64_t steps = (int64_t)subject->steps, batch = (int64_t)subject->batch;
     const int64_t in_dims[ORT_RANK] = {steps, batch, (int64_t)subject->width};
-    const int64_t out_dims[ORT_OUTPUT_RANK] = {steps, 1, batch, (int64_t)subject->units};
+    const int64_t out_dims[ORT_OUTPUT_RANK] = {
+        steps, (int64_t)(subject->outputs / subject->units), batch, (int64_t)subject->units};
     return make_tensor(ort, subject->input, ORT_FLOAT, in_dims, ORT_RANK, &ort->input) &&
            make_tensor(ort, subject->output, ORT_FLOAT, out_dims, ORT_OUTPUT_RANK, &ort->output) &&
            (subject->lengths == NULL ||

@@ -42,7 +42,8 @@ def run_program(command, **options):
         raise Missing(str(error)) from error
     if result.returncode != 0:
         lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-        raise Missing(f"{pathlib.Path(command[0]).name}: {lines[-1] if lines else 'failed'}")
+        program = pathlib.Path(command[0]).name
+        raise Missing(f"{program}: {lines[-1].removeprefix(program + ': ') if lines else 'failed'}")
     return result.stdout
 
 
@@ -129,7 +130,7 @@ class GrucPeer(Peer):
 
 class OrtPeer(Peer):
     name = "ORT"
-    can = frozenset(("streaming", "reset_before", "lengths"))
+    can = frozenset(("streaming", "reset_before", "lengths", "structure"))
     onnx = True
 
     def prepare(self, tools):
@@ -218,7 +219,7 @@ class PythonPeer(Peer):
 
 class OpenVinoPeer(PythonPeer):
     name = "OpenVINO"
-    can = frozenset(("streaming", "reset_before", "lengths"))
+    can = frozenset(("streaming", "reset_before", "lengths", "structure"))
     onnx = True
     module = "openvino_peer.py"
     packages = ("openvino", "onnx")
