@@ -47,7 +47,7 @@ struct verdict {
     unsigned below, above;
 };
 
-static const unsigned quick_units[] = {1,  4,  8,  9,  15, 16,  17,  24,  31,  32,  33,  48,
+static const unsigned quick_units[] = {1,  4,  8,  9,  15,  16,  17,  24,  31,  32,  33,  48,
                                        63, 64, 65, 96, 127, 128, 129, 192, 255, 256, 257, 300};
 static const unsigned quick_batch[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40};
 static const unsigned dense_batch[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
@@ -111,8 +111,8 @@ static int bind(struct grt_session *session, const struct arrays *arrays, unsign
     const int64_t x_dims[] = {batch, STEPS, units}, m_dims[] = {batch, STEPS};
     const size_t bytes = (size_t)batch * STEPS * units * sizeof(float);
     return grt_session_bind_input(session, 0, arrays->x, GRUC_FLOAT32, 3, x_dims) != GRUC_OK ||
-           (masked && grt_session_bind_input(session, 1, arrays->mask, GRUC_BOOL, 2, m_dims) !=
-                          GRUC_OK) ||
+           (masked &&
+            grt_session_bind_input(session, 1, arrays->mask, GRUC_BOOL, 2, m_dims) != GRUC_OK) ||
            grt_session_bind_output(session, 0, arrays->y, bytes) != GRUC_OK;
 }
 
@@ -172,15 +172,13 @@ static struct verdict judge(const struct plane *plane, size_t u, size_t b)
     const double at = work(units[u], batch[b]), time = plane->times[u][b];
     struct verdict worst = {0};
     if (u > 0 && u + 1 < grid->units_count) {
-        double expected =
-            interpolate(work(units[u - 1], batch[b]), plane->times[u - 1][b],
-                        work(units[u + 1], batch[b]), plane->times[u + 1][b], at);
+        double expected = interpolate(work(units[u - 1], batch[b]), plane->times[u - 1][b],
+                                      work(units[u + 1], batch[b]), plane->times[u + 1][b], at);
         worst = (struct verdict){time / expected, "units", units[u - 1], units[u + 1]};
     }
     if (b > 0 && b + 1 < grid->batch_count) {
-        double expected =
-            interpolate(work(units[u], batch[b - 1]), plane->times[u][b - 1],
-                        work(units[u], batch[b + 1]), plane->times[u][b + 1], at);
+        double expected = interpolate(work(units[u], batch[b - 1]), plane->times[u][b - 1],
+                                      work(units[u], batch[b + 1]), plane->times[u][b + 1], at);
         if (time / expected > worst.factor)
             worst = (struct verdict){time / expected, "batch", batch[b - 1], batch[b + 1]};
     }
@@ -205,8 +203,8 @@ static int measure_all(struct plane *plane, const struct arrays *arrays)
 {
     const struct grid *grid = plane->grid;
     for (size_t u = 0; u < grid->units_count; u++) {
-        if (compile_module(grid->units[u], plane->reset_after, plane->masked,
-                           &plane->modules[u]) != 0)
+        if (compile_module(grid->units[u], plane->reset_after, plane->masked, &plane->modules[u]) !=
+            0)
             return 1;
         for (size_t b = 0; b < grid->batch_count; b++)
             if (measure(plane, arrays, u, b, SAMPLES) != 0)
@@ -284,13 +282,12 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    grid.units_count = quick ? fill(quick_units, sizeof quick_units / sizeof *quick_units,
-                                    grid.units)
-                             : fill_units(grid.units);
-    grid.batch_count = quick ? fill(quick_batch, sizeof quick_batch / sizeof *quick_batch,
-                                    grid.batch)
-                             : fill(dense_batch, sizeof dense_batch / sizeof *dense_batch,
-                                    grid.batch);
+    grid.units_count = quick
+                           ? fill(quick_units, sizeof quick_units / sizeof *quick_units, grid.units)
+                           : fill_units(grid.units);
+    grid.batch_count =
+        quick ? fill(quick_batch, sizeof quick_batch / sizeof *quick_batch, grid.batch)
+              : fill(dense_batch, sizeof dense_batch / sizeof *dense_batch, grid.batch);
     const size_t rows = (size_t)BATCH_MOST * STEPS;
     struct arrays arrays = {calloc(rows * UNITS_MOST, sizeof(float)),
                             calloc(rows * UNITS_MOST, sizeof(float)), malloc(rows)};

@@ -9,17 +9,16 @@
 #include <time.h>
 
 enum {
-    CHAINS = 12,           /* independent, to hide the latency of an FMA or a load */
-    FMA_TURNS = 20000,     /* of a trial */
+    CHAINS = 12,       /* independent, to hide the latency of an FMA or a load */
+    FMA_TURNS = 20000, /* of a trial */
     TRIALS = 40,
     TRIAL_BYTES = 1 << 23, /* that a trial reads at least */
     LEVELS = 4,
-    CACHES_MOST = 8,       /* that Linux lists */
+    CACHES_MOST = 8, /* that Linux lists */
     ALIGNMENT = 64,
 };
 
-#define EACH_CHAIN(DO)                                                                             \
-    DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define EACH_CHAIN(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define DECLARE_FLOAT(i) vector a##i = {(float)(i)};
 #define MULTIPLY_ADD(i) a##i = a##i * m + c;
 #define ADD_FLOAT(i) sum += a##i;

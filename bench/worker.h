@@ -15,12 +15,12 @@
 struct subject {
     size_t steps, batch, width, units, outputs, threads;
     int reset_after;
-    int streaming;        /* one step a call of the peer, the state carried */
-    const char *library;  /* of the peer or, for gruc, the model */
-    const char *model;    /* of the peers that read a file */
+    int streaming;       /* one step a call of the peer, the state carried */
+    const char *library; /* of the peer or, for gruc, the model */
+    const char *model;   /* of the peers that read a file */
     float *input, *output;
-    uint8_t *mask;        /* (batch, steps), or NULL */
-    int32_t *lengths;     /* (batch), or NULL */
+    uint8_t *mask;                           /* (batch, steps), or NULL */
+    int32_t *lengths;                        /* (batch), or NULL */
     float *kernel, *recurrent_kernel, *bias; /* in Keras's layout, or NULL */
     int (*call)(struct subject *subject);    /* all steps; 0: done */
     void (*release)(void *context);

@@ -66,8 +66,8 @@ static int open_session(struct gruc *gruc, const struct subject *subject)
                                                 x_dims)))
         return 1;
     if (subject->mask != NULL &&
-        !succeeded(gruc, grt_session_bind_input(gruc->session, 1, subject->mask, GRUC_BOOL, 2,
-                                                m_dims)))
+        !succeeded(gruc,
+                   grt_session_bind_input(gruc->session, 1, subject->mask, GRUC_BOOL, 2, m_dims)))
         return 1;
     return !succeeded(gruc, grt_session_bind_output(gruc->session, 0, subject->output, bytes));
 }

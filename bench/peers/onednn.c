@@ -26,7 +26,7 @@ struct onednn {
     dnnl_primitive_t primitive;
     dnnl_exec_arg_t arguments[ARGUMENTS];
     dnnl_memory_t input, output;
-    dnnl_memory_t states[2]; /* one is read, the other written, by turns when streaming */
+    dnnl_memory_t states[2];          /* one is read, the other written, by turns when streaming */
     dnnl_memory_t memories[MEMORIES]; /* all of them, to release */
     size_t memory_count;
 };
@@ -91,9 +91,8 @@ static int make_plan(struct onednn *onednn, const struct subject *subject, struc
 #if DNNL_VERSION_MAJOR >= 3
     dnnl_status_t (*create)(dnnl_primitive_desc_t *, dnnl_engine_t, dnnl_prop_kind_t,
                             dnnl_rnn_direction_t, description_view, description_view,
-                            description_view, description_view, description_view,
-                            description_view, description_view, unsigned,
-                            const_dnnl_primitive_attr_t) =
+                            description_view, description_view, description_view, description_view,
+                            description_view, unsigned, const_dnnl_primitive_attr_t) =
         subject->reset_after ? dnnl_lbr_gru_forward_primitive_desc_create
                              : dnnl_gru_forward_primitive_desc_create;
     return succeeded(create(&onednn->plan, onednn->engine, dnnl_forward_inference,
@@ -106,8 +105,8 @@ static int make_plan(struct onednn *onednn, const struct subject *subject, struc
                           description_view, description_view, description_view, unsigned) =
         subject->reset_after ? dnnl_lbr_gru_forward_desc_init : dnnl_gru_forward_desc_init;
     return succeeded(init(&rnn, dnnl_forward_inference, dnnl_unidirectional_left2right, &s->input,
-                          &s->state, &s->any_kernel, &s->any_recurrent_kernel, &s->bias,
-                          &s->output, &s->state, 0)) &&
+                          &s->state, &s->any_kernel, &s->any_recurrent_kernel, &s->bias, &s->output,
+                          &s->state, 0)) &&
            succeeded(dnnl_primitive_desc_create(&onednn->plan, &rnn, NULL, onednn->engine, NULL));
 #endif
 }
@@ -184,11 +183,13 @@ static int fill_arguments(struct onednn *onednn, const struct subject *subject,
             return 0;
         memset(data, 0, subject->batch * subject->units * sizeof(float));
     }
-    const dnnl_exec_arg_t arguments[ARGUMENTS] = {
-        {DNNL_ARG_SRC_LAYER, onednn->input},   {DNNL_ARG_SRC_ITER, onednn->states[0]},
-        {DNNL_ARG_WEIGHTS_LAYER, kernel},      {DNNL_ARG_WEIGHTS_ITER, recurrent_kernel},
-        {DNNL_ARG_BIAS, bias},                 {DNNL_ARG_DST_LAYER, onednn->output},
-        {DNNL_ARG_DST_ITER, onednn->states[1]}};
+    const dnnl_exec_arg_t arguments[ARGUMENTS] = {{DNNL_ARG_SRC_LAYER, onednn->input},
+                                                  {DNNL_ARG_SRC_ITER, onednn->states[0]},
+                                                  {DNNL_ARG_WEIGHTS_LAYER, kernel},
+                                                  {DNNL_ARG_WEIGHTS_ITER, recurrent_kernel},
+                                                  {DNNL_ARG_BIAS, bias},
+                                                  {DNNL_ARG_DST_LAYER, onednn->output},
+                                                  {DNNL_ARG_DST_ITER, onednn->states[1]}};
     memcpy(onednn->arguments, arguments, sizeof arguments);
     return 1;
 }
@@ -211,8 +212,8 @@ static int call_steps(struct subject *subject)
     for (size_t t = 0; t < subject->steps; t++) {
         onednn->arguments[1].memory = onednn->states[t & 1];
         onednn->arguments[6].memory = onednn->states[(t + 1) & 1];
-        if (!succeeded(dnnl_memory_set_data_handle(onednn->input,
-                                                   subject->input + t * subject->width)) ||
+        if (!succeeded(
+                dnnl_memory_set_data_handle(onednn->input, subject->input + t * subject->width)) ||
             !succeeded(dnnl_memory_set_data_handle(onednn->output,
                                                    subject->output + t * subject->units)) ||
             !run(onednn))
@@ -224,9 +225,14 @@ static int call_steps(struct subject *subject)
 static void forget(struct shapes *shapes)
 {
 #if DNNL_VERSION_MAJOR >= 3
-    description *const all[] = {&shapes->input,  &shapes->output,           &shapes->state,
-                                &shapes->kernel, &shapes->recurrent_kernel, &shapes->bias,
-                                &shapes->any_kernel, &shapes->any_recurrent_kernel};
+    description *const all[] = {&shapes->input,
+                                &shapes->output,
+                                &shapes->state,
+                                &shapes->kernel,
+                                &shapes->recurrent_kernel,
+                                &shapes->bias,
+                                &shapes->any_kernel,
+                                &shapes->any_recurrent_kernel};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dnnl_memory_desc_destroy(*all[i]);
 #else
@@ -244,12 +250,12 @@ int subject_open(struct subject *subject)
     subject->context = onednn;
     subject->release = release;
     subject->call = subject->streaming ? call_steps : call_sequence;
-    int done = succeeded(dnnl_engine_create(&onednn->engine, dnnl_cpu, 0)) &&
-               succeeded(dnnl_stream_create(&onednn->stream, onednn->engine,
-                                            dnnl_stream_default_flags)) &&
-               describe_all(subject, &shapes) && make_plan(onednn, subject, &shapes) &&
-               succeeded(dnnl_primitive_create(&onednn->primitive, onednn->plan)) &&
-               fill_arguments(onednn, subject, &shapes);
+    int done =
+        succeeded(dnnl_engine_create(&onednn->engine, dnnl_cpu, 0)) &&
+        succeeded(dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags)) &&
+        describe_all(subject, &shapes) && make_plan(onednn, subject, &shapes) &&
+        succeeded(dnnl_primitive_create(&onednn->primitive, onednn->plan)) &&
+        fill_arguments(onednn, subject, &shapes);
     forget(&shapes);
     return !done;
 }

@@ -131,14 +131,14 @@ static int open_session(struct ort *ort, const struct subject *subject)
 {
     const int threads = (int)subject->threads;
     const struct ort_functions *api = &ort->api;
-    return !(succeeded(ort, api->create_env(ORT_LOG_ERROR, "bench", &ort->env)) &&
-             succeeded(ort, api->create_session_options(&ort->options)) &&
-             succeeded(ort, api->set_intra_op_threads(ort->options, threads)) &&
-             succeeded(ort, api->set_inter_op_threads(ort->options, 1)) &&
-             succeeded(ort, api->set_execution_mode(ort->options, ORT_SEQUENTIAL)) &&
-             succeeded(ort, api->set_graph_optimization_level(ort->options, ORT_ENABLE_ALL)) &&
-             succeeded(ort, api->create_session(ort->env, subject->model, ort->options,
-                                               &ort->session)));
+    return !(
+        succeeded(ort, api->create_env(ORT_LOG_ERROR, "bench", &ort->env)) &&
+        succeeded(ort, api->create_session_options(&ort->options)) &&
+        succeeded(ort, api->set_intra_op_threads(ort->options, threads)) &&
+        succeeded(ort, api->set_inter_op_threads(ort->options, 1)) &&
+        succeeded(ort, api->set_execution_mode(ort->options, ORT_SEQUENTIAL)) &&
+        succeeded(ort, api->set_graph_optimization_level(ort->options, ORT_ENABLE_ALL)) &&
+        succeeded(ort, api->create_session(ort->env, subject->model, ort->options, &ort->session)));
 }
 
 static int make_tensor(struct ort *ort, void *data, int type, const int64_t *dims, size_t rank,
@@ -156,8 +156,8 @@ static int make_tensors(struct ort *ort, const struct subject *subject)
 {
     const int64_t steps = (int64_t)subject->steps, batch = (int64_t)subject->batch;
     const int64_t in_dims[ORT_RANK] = {steps, batch, (int64_t)subject->width};
-    const int64_t out_dims[ORT_OUTPUT_RANK] = {
-        steps, (int64_t)(subject->outputs / subject->units), batch, (int64_t)subject->units};
+    const int64_t out_dims[ORT_OUTPUT_RANK] = {steps, (int64_t)(subject->outputs / subject->units),
+                                               batch, (int64_t)subject->units};
     return make_tensor(ort, subject->input, ORT_FLOAT, in_dims, ORT_RANK, &ort->input) &&
            make_tensor(ort, subject->output, ORT_FLOAT, out_dims, ORT_OUTPUT_RANK, &ort->output) &&
            (subject->lengths == NULL ||
