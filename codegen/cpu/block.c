@@ -157,10 +157,99 @@ static void emit_chains(struct cpu_emitter *e, struct cpu_block *block, unsigned
         }
 }
 
+/* ---- rows by loop: sums of many rows wait in memory, so that the operations on them are emitted
+ * for a few rows only, which is most of what has to be compiled ---- */
+
+enum { LOOP_OPS = 8, LONG_SUMS = 256 };
+
+static size_t count_sums(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    size_t sums = 0;
+    for (size_t i = 0; i < stage->n_ops; i++)
+        sums += e->ir->ops[stage->ops[i]].code == GRUC_OP_MATMUL;
+    return sums;
+}
+
+static LLVMValueRef allocate(struct cpu_emitter *e, size_t bytes, const char *name)
+{
+    LLVMBasicBlockRef b_now = LLVMGetInsertBlock(e->builder);
+    LLVMBasicBlockRef b_entry = LLVMGetEntryBasicBlock(e->function);
+    LLVMPositionBuilder(e->builder, b_entry, LLVMGetFirstInstruction(b_entry));
+    LLVMValueRef v = LLVMBuildAlloca(e->builder, LLVMArrayType(e->t_i8, (unsigned)bytes), name);
+    LLVMSetAlignment(v, CPU_BLOB_ALIGNMENT);
+    LLVMPositionBuilderAtEnd(e->builder, b_now);
+    return v;
+}
+
+/* Stores the sums of a block's rows at v_memory, or loads them from there: [row][sum][vector]. */
+static void move_sums(struct cpu_emitter *e, struct cpu_block *block, LLVMValueRef v_memory,
+                      int is_store)
+{
+    const struct gruc_stage *stage = block->stage->stage;
+    LLVMTypeRef type = l_vector(e->t_float, block->lanes);
+    unsigned bytes = block->lanes * 4;
+    uint64_t offset = 0;
+    for (unsigned row = 0; row < block->n_rows; row++)
+        for (size_t i = 0; i < stage->n_ops; i++) {
+            const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
+            if (op->code != GRUC_OP_MATMUL)
+                continue;
+            for (unsigned vector = 0; vector < block->n_vectors; vector++, offset += bytes) {
+                LLVMValueRef address = l_offset(e, v_memory, l_i64(e, offset));
+                LLVMValueRef *slot = value_slot(e, block, op->results[0], row, vector);
+                if (is_store)
+                    l_store(e, *slot, address, bytes);
+                else
+                    *slot = l_load(e, type, address, bytes);
+            }
+        }
+}
+
+static void emit_rows_by_loop(struct cpu_emitter *e, struct cpu_block *block, unsigned rows,
+                              size_t sums)
+{
+    size_t row_bytes = sums * block->n_vectors * block->lanes * 4;
+    LLVMValueRef v_memory = allocate(e, row_bytes * block->n_rows, "sums");
+    LLVMValueRef v_numbers = allocate(e, 8 * (size_t)block->n_rows, "rows");
+    move_sums(e, block, v_memory, 1);
+    for (unsigned row = 0; row < block->n_rows; row++)
+        l_store(e, block->v_rows[row], l_offset(e, v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);
+    struct l_loop loop =
+        l_loop_begin(e, l_i64(e, 0), l_i64(e, block->n_rows), l_i64(e, rows));
+    struct cpu_block part = *block;
+    part.n_rows = rows;
+    for (unsigned row = 0; row < rows; row++) {
+        LLVMValueRef v_row = l_add(e, loop.v_index, l_i64(e, row));
+        part.v_rows[row] =
+            l_load(e, e->t_i64, l_offset(e, v_numbers, l_mul(e, v_row, l_i64(e, 8))), 8);
+    }
+    size_t locals = block->stage->stage->n_ops + block->stage->n_loads;
+    memset(part.values, 0, locals * rows * part.n_vectors * sizeof *part.values);
+    move_sums(e, &part, l_offset(e, v_memory, l_mul(e, loop.v_index, l_i64(e, row_bytes))), 0);
+    emit_chains(e, &part, 0, rows * part.n_vectors);
+    l_loop_end(e, &loop);
+}
+
+/* How many chains of operations run side by side. A loop's rounds overlap too, though less well;
+ * after long sums that is no loss. */
+static unsigned chains_together(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    uint64_t products = 0; /* of a unit */
+    for (size_t i = 0; i < stage->n_products; i++)
+        products += (uint64_t)stage->products[i].depth * stage->products[i].n_ops;
+    return e->target->registers >= 32 && products < LONG_SUMS ? 4 : 2;
+}
+
 void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block)
 {
-    unsigned total = block->n_rows * block->n_vectors;
-    unsigned together = e->target->registers >= 32 ? 4 : 2;
+    const struct gruc_stage *stage = block->stage->stage;
+    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, stage);
+    unsigned rows = together < block->n_vectors ? 1 : together / block->n_vectors;
+    size_t sums = count_sums(e, stage);
+    if (rows < block->n_rows && block->n_rows % rows == 0 && stage->n_ops - sums > LOOP_OPS) {
+        emit_rows_by_loop(e, block, rows, sums);
+        return;
+    }
     for (unsigned first = 0; first < total; first += together)
         emit_chains(e, block, first, total - first < together ? total - first : together);
 }
