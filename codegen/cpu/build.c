@@ -120,6 +120,11 @@ LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype)
     return dtype == GRUC_BOOL ? e->t_i8 : dtype == GRUC_INT32 ? e->t_i32 : e->t_float;
 }
 
+LLVMValueRef l_next(struct cpu_emitter *e, LLVMValueRef v_next)
+{
+    return LLVMBuildFreeze(e->builder, v_next, "");
+}
+
 struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
                            LLVMValueRef v_step)
 {
@@ -138,7 +143,7 @@ struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValu
 
 void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop)
 {
-    LLVMValueRef next = l_add(e, loop->v_index, loop->v_step);
+    LLVMValueRef next = l_next(e, LLVMBuildNUWAdd(e->builder, loop->v_index, loop->v_step, ""));
     LLVMBasicBlockRef b_last = LLVMGetInsertBlock(e->builder);
     LLVMAddIncoming(loop->v_index, &next, &b_last, 1);
     LLVMBuildBr(e->builder, loop->b_head);

@@ -67,6 +67,10 @@ struct l_loop {
 struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
                            LLVMValueRef v_step);
 void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop);
+/* What a loop's variable becomes in the next round, the sum v_next being marked as one that never
+ * wraps: frozen, so that loop strength reduction, a quarter of the compile time, does not know the
+ * variable and leaves the addresses made of it as they are. */
+LLVMValueRef l_next(struct cpu_emitter *e, LLVMValueRef v_next);
 
 /* An internal function; its first parameter is the packed weights. Saves the builder's place. */
 struct l_function {

@@ -149,16 +149,19 @@ static LLVMValueRef widen_half(struct cpu_emitter *e, LLVMValueRef v_halves, uns
     return LLVMBuildBitCast(e->builder, LLVMBuildOr(e->builder, v, v_sign, ""), number, "");
 }
 
+uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed)
+{
+    return gate_bytes(packed) * packed->product->n_ops;
+}
+
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_weights, unsigned vector, unsigned gate,
-                              LLVMValueRef v_k)
+                              LLVMValueRef v_weights, unsigned vector, unsigned gate, uint32_t k)
 {
     enum gruc_weights weights = packed->product->weights;
     unsigned lanes = packed->lanes;
-    uint64_t fixed = vector / packed->panel * panel_bytes(packed) + gate * gate_bytes(packed);
-    uint64_t row_bytes = gate_bytes(packed) * packed->product->n_ops;
-    LLVMValueRef v_offset = l_add(e, l_mul(e, v_k, l_i64(e, row_bytes)), l_i64(e, fixed));
-    LLVMValueRef v_at = l_offset(e, v_weights, v_offset);
+    uint64_t offset = vector / packed->panel * panel_bytes(packed) + gate * gate_bytes(packed) +
+                      k * cpu_weights_step_bytes(packed);
+    LLVMValueRef v_at = l_offset(e, v_weights, l_i64(e, offset));
     LLVMTypeRef number = l_vector(e->t_float, lanes);
     if (weights == GRUC_WEIGHTS_F32)
         return l_load(e, number, v_at, 4);

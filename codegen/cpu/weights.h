@@ -25,11 +25,12 @@ void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product,
 /* Where the weights of unit v_unit begin, which starts a panel. */
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit);
-/* The weights at k of a gate, for a vector of units that many after those that begin at v_weights.
- * Vectors of one panel share a load. */
+/* From there to the weights of the next k. */
+uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed);
+/* The weights of a gate k steps after v_weights, for a vector of units that many after those that
+ * begin at v_weights. */
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_weights, unsigned vector, unsigned gate,
-                              LLVMValueRef v_k);
+                              LLVMValueRef v_weights, unsigned vector, unsigned gate, uint32_t k);
 /* Of the vector that starts at v_unit; zero when there is none. */
 LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packed, unsigned gate,
                            LLVMValueRef v_unit);
