@@ -92,16 +92,14 @@ static enum gruc_status emit(struct cpu_module *m, enum cpu_weights weights, con
     return status;
 }
 
-/* What emission leaves to do: inline the steps, promote the few variables, move what does not
- * change out of loops. Blocks are already scheduled, so nothing is vectorized or unrolled. */
+/* What emission leaves to do: inline the steps, promote the few variables, merge what is computed
+ * twice. Blocks are already scheduled, so nothing is vectorized, unrolled or moved; the code
+ * generator itself moves out of loops what has room in registers. */
 static enum gruc_status optimize(struct cpu_module *m, struct gruc_diag *diag)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMErrorRef error = LLVMRunPasses(
-        m->emitter.module,
-        "always-inline,globaldce,function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
-        "simplifycfg,loop-mssa(licm),early-cse,instcombine<no-verify-fixpoint>,simplifycfg,adce)",
-        m->target.machine, options);
+        m->emitter.module, "always-inline,globaldce,function(sroa,early-cse)", m->target.machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (error == NULL)
         return GRUC_OK;
