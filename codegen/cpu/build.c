@@ -2,8 +2,31 @@
 /* Small builders over LLVM's. */
 #include "codegen/cpu/emitter.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { BLOB_LEAST = 1 << 16, HUGE_PAGE = 1 << 21 };
+
+/* Pages that nobody has written yet take no memory and are zero, so a large blob may have room to
+ * spare; one that outgrows it moves without being copied. */
+static int grow(struct cpu_blob *blob, size_t end)
+{
+    size_t capacity = blob->capacity == 0 ? BLOB_LEAST : blob->capacity;
+    while (capacity < end)
+        capacity *= 2;
+    void *bytes = blob->bytes == NULL
+                      ? mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                             -1, 0)
+                      : mremap(blob->bytes, blob->capacity, capacity, MREMAP_MAYMOVE);
+    blob->failed = bytes == MAP_FAILED;
+    if (blob->failed)
+        return 0;
+    if (capacity >= HUGE_PAGE)
+        madvise(bytes, capacity, MADV_HUGEPAGE); /* only a wish */
+    blob->bytes = bytes;
+    blob->capacity = capacity;
+    return 1;
+}
 
 size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
 {
@@ -13,29 +36,16 @@ size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
         blob->failed = 1;
         return 0;
     }
-    if (end > blob->capacity) {
-        size_t capacity = blob->capacity == 0 ? 4096 : blob->capacity;
-        while (capacity < end)
-            capacity *= 2;
-        unsigned char *bytes = aligned_alloc(CPU_BLOB_ALIGNMENT, capacity);
-        if (bytes == NULL) {
-            blob->failed = 1;
-            return 0;
-        }
-        if (blob->size > 0)
-            memcpy(bytes, blob->bytes, blob->size);
-        free(blob->bytes);
-        blob->bytes = bytes;
-        blob->capacity = capacity;
-    }
-    memset(blob->bytes + blob->size, 0, end - blob->size);
+    if (end > blob->capacity && !grow(blob, end))
+        return 0;
     blob->size = end;
     return start;
 }
 
 void cpu_blob_finish(struct cpu_blob *blob)
 {
-    free(blob->bytes);
+    if (blob->bytes != NULL)
+        munmap(blob->bytes, blob->capacity);
     *blob = (struct cpu_blob){0};
 }
 

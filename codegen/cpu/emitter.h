@@ -9,7 +9,8 @@
 
 enum { CPU_MAX_EDGES = 64, CPU_VECTOR_PAD = 16 };
 
-/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. */
+/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are a
+ * mapping of capacity bytes. */
 enum { CPU_BLOB_ALIGNMENT = 64 };
 struct cpu_blob {
     unsigned char *bytes;

@@ -8,7 +8,7 @@
 
 struct jit {
     LLVMOrcLLJITRef lljit;
-    void *weights;
+    struct cpu_blob weights;
     struct gruc_module_info *info;
     int (*run)(const struct gruc_args *args);
 };
@@ -25,7 +25,7 @@ static void release_jit(void *context)
         return;
     if (jit->lljit != NULL)
         LLVMConsumeError(LLVMOrcDisposeLLJIT(jit->lljit));
-    free(jit->weights);
+    cpu_blob_finish(&jit->weights);
     free(jit->info);
     free(jit);
 }
@@ -42,7 +42,7 @@ static LLVMErrorRef define_weights(struct jit *jit)
 {
     LLVMOrcCSymbolMapPair pair = {
         .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, CPU_WEIGHTS_SYMBOL),
-        .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)jit->weights,
+        .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)jit->weights.bytes,
                 .Flags = {.GenericFlags = LLVMJITSymbolGenericFlagsExported}}};
     return LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit->lljit),
                                  LLVMOrcAbsoluteSymbols(&pair, 1));
@@ -72,8 +72,8 @@ static enum gruc_status load(struct jit *jit, LLVMMemoryBufferRef object, struct
 static enum gruc_status build(struct jit *jit, struct cpu_module *m,
                               const struct gruc_trace *trace, struct gruc_diag *diag)
 {
-    jit->weights = m->emitter.blob.bytes; /* handed over, not copied: they may be large */
-    m->emitter.blob.bytes = NULL;
+    jit->weights = m->emitter.blob; /* handed over, not copied: they may be large */
+    m->emitter.blob = (struct cpu_blob){0};
     jit->info = malloc(m->info->bytes);
     if (jit->info == NULL)
         return GRUC_ERROR_MEMORY;

@@ -4,11 +4,17 @@
 
 #include <string.h>
 
+enum { PACKED_AT_ONCE = 16 };
+
+static const struct gruc_tensor *weight_tensor(const struct gruc_ir *ir, gruc_ref param)
+{
+    return &ir->tensors[gruc_op_integer(gruc_ir_def(ir, param), GRUC_ATTRIBUTE_TENSOR, 0)];
+}
+
 static const float *weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k)
 {
     const struct gruc_op *op = gruc_ir_def(ir, param);
-    const struct gruc_tensor *tensor =
-        &ir->tensors[gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0)];
+    const struct gruc_tensor *tensor = weight_tensor(ir, param);
     size_t row = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0) + k;
     return tensor->data + row * tensor->columns +
            (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
@@ -40,6 +46,10 @@ static uint64_t panel_bytes(const struct cpu_packed *packed)
 static void pack_lanes(enum gruc_weights weights, const float *from, size_t count, size_t stride,
                        unsigned char *out)
 {
+    if (weights == GRUC_WEIGHTS_F32 && stride == 1) {
+        memcpy(out, from, count * sizeof(float));
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         uint16_t number;
         if (weights == GRUC_WEIGHTS_F32) {
@@ -52,28 +62,47 @@ static void pack_lanes(enum gruc_weights weights, const float *from, size_t coun
     }
 }
 
-/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it. */
+/* The weights at k of begin to end. */
+static void pack_part(const struct cpu_packed *packed, const float *const *rows,
+                      const size_t *columns, size_t begin, size_t end, unsigned char *blob)
+{
+    const struct gruc_product *product = packed->product;
+    size_t width = packed->width, lanes = packed->lanes, panel = packed->panel;
+    size_t number = gruc_narrow_bytes(product->weights), gate_step = gate_bytes(packed);
+    for (size_t first = 0, v = 0; first < width; first += lanes, v++) {
+        size_t count = width - first < lanes ? width - first : lanes;
+        unsigned char *out = blob + packed->weights + v / panel * panel_bytes(packed) +
+                             v % panel * number + begin * cpu_weights_step_bytes(packed);
+        for (size_t k = begin; k < end; k++)
+            for (size_t gate = 0; gate < product->n_ops; gate++, out += gate_step)
+                pack_lanes(product->weights, rows[gate] + k * columns[gate] + first, count, panel,
+                           out);
+    }
+}
+
+/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it. A few k at
+ * a time, so that each piece read or written is some cache lines long. */
 static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;
-    size_t width = packed->width, lanes = packed->lanes, panel = packed->panel, bytes;
-    size_t vectors = vectors_of(packed->width, packed->lanes), number = gruc_narrow_bytes(product->weights);
+    size_t panel = packed->panel, depth = product->depth, columns[CPU_MAX_GATES], bytes;
+    size_t vectors = vectors_of(packed->width, packed->lanes);
+    const float *rows[CPU_MAX_GATES];
     if (__builtin_mul_overflow((vectors + panel - 1) / panel, panel_bytes(packed), &bytes)) {
         e->failed = 1;
         return;
     }
     packed->weights = cpu_blob_reserve(&e->blob, bytes);
-    for (size_t v = 0; v < vectors && !e->blob.failed; v++) {
-        size_t first = v * lanes, count = width - first < lanes ? width - first : lanes;
-        unsigned char *out = e->blob.bytes + packed->weights + v / panel * panel_bytes(packed) +
-                             v % panel * number;
-        for (size_t k = 0; k < product->depth; k++)
-            for (size_t gate = 0; gate < product->n_ops; gate++, out += gate_bytes(packed)) {
-                gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
-                pack_lanes(product->weights, weight_row(e->ir, param, k) + first, count, panel,
-                           out);
-            }
+    if (e->blob.failed)
+        return;
+    for (size_t gate = 0; gate < product->n_ops; gate++) {
+        gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
+        rows[gate] = weight_row(e->ir, param, 0);
+        columns[gate] = weight_tensor(e->ir, param)->columns;
     }
+    for (size_t k = 0; k < depth; k += PACKED_AT_ONCE)
+        pack_part(packed, rows, columns, k, depth - k < PACKED_AT_ONCE ? depth : k + PACKED_AT_ONCE,
+                  e->blob.bytes);
 }
 
 static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
