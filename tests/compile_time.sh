@@ -1,31 +1,105 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From YAML to code that can run in under 100 ms at 128 units; the best of five, for the machine may
-# be busy.
+# From YAML to code that can run: at most 40 ms at 128 units, 1 s and 2.2 times the weights in memory
+# for 100 MB of weights; the least of some tries, for the machine may be busy, and no verdict when no
+# try had a processor for itself. The number of steps makes no difference.
 set -u
 cd "$(dirname "$0")/.."
 gruc=$GRUC_BUILD/gruc
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cat > "$scratch/model.yaml" << 'END'
-inputs:
-  x: [~, 128]
-layers:
-  - GRU: {units: 128, return_sequences: true}
-END
-best=
-for _ in 1 2 3 4 5; do
-  if ! "$gruc" bench "$scratch/model.yaml" --batch=1 --steps=2 --threads=1 --json \
-      > "$scratch/bench" 2> "$scratch/errors"; then
-    echo "not ok compile_time: $(head -n 2 "$scratch/errors" | tr '\n' ' ')"
+failed=0
+
+# model UNITS [WEIGHTS]
+model() {
+  [ $# -gt 1 ] && echo "weights: $2"
+  printf 'inputs:\n  x: [~, %s]\nlayers:\n  - GRU: {name: g, units: %s, return_sequences: true}\n' \
+    "$1" "$1"
+}
+
+# compile NAME: compiles NAME.yaml; sets time (milliseconds), peak (kB) and
+# share (percent of the time that it had a processor).
+compile() {
+  if ! "$GRUC_BUILD/tests/peak" "$scratch/zeros.npy" 1 "$gruc" bench "$scratch/$1.yaml" \
+      --batch=1 --steps=2 --threads=1 --seconds=0 --json > "$scratch/bench" \
+      2> "$scratch/errors"; then
+    echo "not ok compile_time of $1: $(head -n 2 "$scratch/errors" | tr '\n' ' ')"
     exit 1
   fi
   time=$(tr ',{}' '\n\n\n' < "$scratch/bench" | sed -n 's/.*"compile_ms": *//p' | head -n 1)
-  best=$(printf '%s\n%s\n' "${best:-$time}" "$time" | sort -g | head -n 1)
+  peak=$(sed -n 's/^peak //p' "$scratch/bench")
+  share=$(sed -n 's/^share //p' "$scratch/bench")
+}
+
+# at_most NAME LIMIT TRIES: tries until one is within the limit.
+at_most() {
+  best=
+  tries=0
+  calm=0
+  while [ $tries -lt "$3" ]; do
+    compile "$1"
+    best=$(printf '%s\n%s\n' "${best:-$time}" "$time" | sort -g | head -n 1)
+    awk "BEGIN {exit !($best <= $2)}" && break
+    [ "$share" -ge 90 ] && calm=$((calm + 1))
+    tries=$((tries + 1))
+  done
+  if awk "BEGIN {exit !($best <= $2)}"; then
+    echo "ok compile_time of $1: $best ms"
+  elif [ $calm -eq 0 ]; then
+    echo "skip compile_time of $1: the machine is busy; $best ms at best"
+  else
+    echo "not ok compile_time of $1: $best ms, the limit is $2"
+    failed=1
+  fi
+}
+
+model 128 > "$scratch/128_units.yaml"
+at_most 128_units 40 20
+
+# The same code whatever the number of steps.
+for steps in 10 10000; do
+  "$gruc" compile "$scratch/128_units.yaml" --steps=$steps --emit=llvm-ir \
+    -o "$scratch/steps$steps.ll" 2> "$scratch/errors" || cat "$scratch/errors"
 done
-if [ -n "$best" ] && awk "BEGIN {exit !($best < 100)}"; then
-  echo "ok compile_time: $best ms at 128 units"
+lines=$(grep -c '^  ' "$scratch/steps10.ll")
+if [ "$lines" -gt 100 ] && [ "$lines" -eq "$(grep -c '^  ' "$scratch/steps10000.ll")" ]; then
+  echo "ok compile_time of 10000 steps: $lines instructions, as of 10"
 else
-  echo "not ok compile_time: '$best' ms at 128 units, the limit is 100"
-  exit 1
+  echo "not ok compile_time of 10000 steps: other code than of 10 steps"
+  failed=1
 fi
+
+# 100 MB of a number that no narrower type holds.
+units=2048
+kernel=$((units * 3 * units * 4)) bias=$((2 * 3 * units * 4))
+weights=$(((2 * kernel + bias) / 1000))
+available=$(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo)
+if [ "${available:-0}" -lt 800000 ]; then
+  echo "skip compile_time of 100 MB: ${available:-0} kB of memory are free"
+  exit $failed
+fi
+# tensor NAME ROWS BEGIN BYTES
+tensor() {
+  printf '"g/%s":{"dtype":"F32","shape":[%s,%s],"data_offsets":[%s,%s]}' "$1" "$2" \
+    $((3 * units)) "$3" $(($3 + $4))
+}
+header="{$(tensor kernel $units 0 $kernel),$(tensor recurrent_kernel $units $kernel $kernel),"
+header="$header$(tensor bias 2 $((2 * kernel)) $bias)}"
+length=${#header}
+{
+  printf "\\$(printf %o $((length % 256)))\\$(printf %o $((length / 256)))\\0\\0\\0\\0\\0\\0"
+  printf '%s' "$header"
+  yes fff | head -c $((2 * kernel + bias)) # as a float32 1.1e-32
+} > "$scratch/big.safetensors"
+model 2 > "$scratch/base.yaml"
+model $units big.safetensors > "$scratch/100_MB.yaml"
+compile base
+base=$peak
+at_most 100_MB 1000 10
+if [ $(((peak - base) * 10)) -le $((weights * 22)) ]; then
+  echo "ok compile_time, memory of 100 MB: $peak kB, $base kB of them for any model"
+else
+  echo "not ok compile_time, memory of 100 MB: $peak kB, $base kB of them for any model"
+  failed=1
+fi
+exit $failed
