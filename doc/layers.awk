@@ -8,7 +8,7 @@ BEGIN {
   type["INITIALIZER"] = "initializer"; type["REGULARIZER"] = "regularizer or `~`"
   type["CONSTRAINT"] = "constraint or `~`"; type["LAYER"] = "layer"; type["SHAPE"] = "list of integers"
   type["LAYER_NAME"] = "name"; type["NAME"] = "tensor"; type["NAMES"] = "tensor or list of tensors"
-  type["IGNORED"] = "anything"
+  type["IGNORED"] = "anything"; type["AXIS"] = "integer, before keras 3 or a list of one"
   keras["IN_ALL"] = "1 2 3"; keras["IN_TF"] = "1 2"; keras["IN_KERAS3"] = "3"
 }
 

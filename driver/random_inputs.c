@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "frontend/layers.h"
+
 /* splitmix64 */
 uint64_t gruc_random_next(struct gruc_random *random)
 {
@@ -23,11 +25,15 @@ static uint32_t id_limit(const struct gruc_model *model, const char *input)
     uint32_t limit = INT32_MAX;
     for (size_t i = 0; i < model->n_layers; i++) {
         const struct gruc_layer *layer = model->layers[i];
-        if (layer->kind != GRUC_LAYER_EMBEDDING || layer->input == NULL ||
-            strcmp(layer->input->name, input) != 0)
+        uint32_t count = INT32_MAX;
+        if (layer->input == NULL || strcmp(layer->input->name, input) != 0)
             continue;
-        if (layer->parameters[0]->rows < limit)
-            limit = layer->parameters[0]->rows;
+        if (layer->kind == GRUC_LAYER_EMBEDDING)
+            count = layer->parameters[0]->rows;
+        else if (layer->kind == GRUC_LAYER_CATEGORY_ENCODING)
+            count = (uint32_t)gruc_layer_integer(layer,
+                                                 GRUC_ARGUMENT_CATEGORY_ENCODING_num_tokens);
+        limit = count < limit ? count : limit;
     }
     return limit == INT32_MAX ? 100 : limit;
 }

@@ -85,8 +85,12 @@ enum gruc_status gruc_check_add_parameter(struct gruc_checker *checker,
     parameter->rows = (uint32_t)height;
     parameter->columns = (uint32_t)columns;
     parameter->initializer = gruc_layer_argument(layer, arguments->initializer)->value.initializer;
-    parameter->regularizer = gruc_layer_argument(layer, arguments->regularizer)->value.regularizer;
-    parameter->constraint = gruc_layer_argument(layer, arguments->constraint)->value.constraint;
+    if (arguments->regularizer != GRUC_ARGUMENT_COUNT)
+        parameter->regularizer =
+            gruc_layer_argument(layer, arguments->regularizer)->value.regularizer;
+    if (arguments->constraint != GRUC_ARGUMENT_COUNT)
+        parameter->constraint =
+            gruc_layer_argument(layer, arguments->constraint)->value.constraint;
     parameter->index = (uint32_t)model->n_parameters;
     model->parameters[model->n_parameters++] = parameter;
     return GRUC_OK;
@@ -175,6 +179,17 @@ static enum gruc_status check_dense(struct gruc_checker *checker, struct gruc_la
                                     &layer->parameters[1]);
 }
 
+static enum gruc_status report_computed_ids(struct gruc_checker *checker,
+                                            const struct gruc_layer *layer)
+{
+    const struct gruc_edge *ids = layer->input;
+    gruc_diag_error(checker->diag, GRUC_E_EMBEDDING_INPUT, layer->mark,
+                    "%s reads ids from an input of the model, and '%s' is computed",
+                    gruc_layer_row(layer->kind)->name, ids->name);
+    gruc_diag_note(checker->diag, ids->mark, "'%s' comes from here", ids->name);
+    return GRUC_OK;
+}
+
 static enum gruc_status check_embedding(struct gruc_checker *checker, struct gruc_layer *layer)
 {
     static const struct gruc_weight_arguments table = {
@@ -184,13 +199,8 @@ static enum gruc_status check_embedding(struct gruc_checker *checker, struct gru
     struct gruc_edge *ids = layer->input;
     uint64_t count = (uint64_t)gruc_layer_integer(layer, GRUC_ARGUMENT_EMBEDDING_input_dim);
     uint64_t width = (uint64_t)gruc_layer_integer(layer, GRUC_ARGUMENT_EMBEDDING_output_dim);
-    if (ids->layer != NULL) {
-        gruc_diag_error(checker->diag, GRUC_E_EMBEDDING_INPUT, layer->mark,
-                        "Embedding reads ids from an input of the model, and '%s' is computed",
-                        ids->name);
-        gruc_diag_note(checker->diag, ids->mark, "'%s' comes from here", ids->name);
-        return GRUC_OK;
-    }
+    if (ids->layer != NULL)
+        return report_computed_ids(checker, layer);
     if (!want_rank(checker, layer, 0, GRUC_MODEL_MAX_RANK - 1))
         return GRUC_OK;
     struct gruc_dim dims[GRUC_MODEL_MAX_RANK];
@@ -203,6 +213,48 @@ static enum gruc_status check_embedding(struct gruc_checker *checker, struct gru
                                      &layer->results[0]->mask));
     return gruc_check_add_parameter(checker, layer, layer->name, "embeddings", count, width, &table,
                                     &layer->parameters[0]);
+}
+
+/* Ids of one axis of length 1 are encoded on that axis, others get a new one. */
+static void check_category_encoding(struct gruc_checker *checker, struct gruc_layer *layer)
+{
+    const struct gruc_argument *mode =
+        gruc_layer_argument(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_output_mode);
+    const struct gruc_argument *sparse =
+        gruc_layer_argument(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_sparse);
+    struct gruc_edge *ids = layer->input;
+    if (mode->value.integer != 1)
+        gruc_diag_error(checker->diag, GRUC_E_NOT_YET, mode->mark,
+                        "CategoryEncoding other than with output_mode: one_hot is not supported "
+                        "yet");
+    if (sparse->value.integer)
+        gruc_diag_error(checker->diag, GRUC_E_NOT_YET, sparse->mark,
+                        "sparse tensors are not supported yet");
+    if (ids->layer != NULL) {
+        report_computed_ids(checker, layer);
+        return;
+    }
+    uint32_t rank = ids->rank;
+    if (rank > 0 && ids->dims[rank - 1].symbol < 0 && ids->dims[rank - 1].size == 1)
+        rank--;
+    int keras3 = checker->model->lineage == GRUC_KERAS3;
+    if (rank > 0 && !keras3) {
+        char room[SHAPE_TEXT];
+        gruc_diag_error(checker->diag, GRUC_E_RANK, layer->mark,
+                        "CategoryEncoding of keras %d takes one id a row: (B,) or (B,1)",
+                        (int)checker->model->lineage);
+        gruc_diag_note(checker->diag, ids->mark, "'%s' has the shape %s", ids->name,
+                       gruc_check_shape_text(checker, ids, room, sizeof room));
+        return;
+    }
+    if (rank == ids->rank && !want_rank(checker, layer, 0, GRUC_MODEL_MAX_RANK - 1))
+        return;
+    struct gruc_dim dims[GRUC_MODEL_MAX_RANK];
+    memcpy(dims, ids->dims, sizeof dims);
+    uint64_t count = (uint64_t)gruc_layer_integer(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_num_tokens);
+    dims[rank] = (struct gruc_dim){-1, count};
+    gruc_check_set_shape(checker, layer, 0, rank + 1, dims);
+    gruc_check_same_layout(checker, ids, layer->results[0], layer->mark);
 }
 
 static enum gruc_status check_masking(struct gruc_checker *checker, struct gruc_layer *layer)
@@ -250,14 +302,64 @@ static void check_softmax(struct gruc_checker *checker, struct gruc_layer *layer
     pass_on(checker, layer);
 }
 
-static void check_dropping(struct gruc_checker *checker, struct gruc_layer *layer,
-                           enum gruc_argument_id training)
+static void refuse_training(struct gruc_checker *checker, const struct gruc_layer *layer,
+                            enum gruc_argument_id training)
 {
     const struct gruc_argument *argument = gruc_layer_argument(layer, training);
     if (argument->value.integer)
         gruc_diag_error(checker->diag, GRUC_E_NOT_YET, argument->mark,
                         "training behaviour of %s is not supported yet",
                         gruc_layer_row(layer->kind)->name);
+}
+
+#define NORMALIZATION(argument) GRUC_ARGUMENT_BATCH_NORMALIZATION_##argument
+
+static enum gruc_status check_batch_normalization(struct gruc_checker *checker,
+                                                  struct gruc_layer *layer)
+{
+    static const struct {
+        const char *name;
+        struct gruc_weight_arguments arguments;
+        enum gruc_argument_id wanted; /* a boolean; GRUC_ARGUMENT_COUNT: always */
+    } rows[] = {
+        {"moving_mean",
+         {NORMALIZATION(moving_mean_initializer), GRUC_ARGUMENT_COUNT, GRUC_ARGUMENT_COUNT},
+         GRUC_ARGUMENT_COUNT},
+        {"moving_variance",
+         {NORMALIZATION(moving_variance_initializer), GRUC_ARGUMENT_COUNT, GRUC_ARGUMENT_COUNT},
+         GRUC_ARGUMENT_COUNT},
+        {"gamma",
+         {NORMALIZATION(gamma_initializer), NORMALIZATION(gamma_regularizer),
+          NORMALIZATION(gamma_constraint)},
+         NORMALIZATION(scale)},
+        {"beta",
+         {NORMALIZATION(beta_initializer), NORMALIZATION(beta_regularizer),
+          NORMALIZATION(beta_constraint)},
+         NORMALIZATION(center)},
+    };
+    const struct gruc_argument *axis = gruc_layer_argument(layer, NORMALIZATION(axis));
+    refuse_training(checker, layer, NORMALIZATION(training));
+    if (!want_float(checker, layer))
+        return GRUC_OK;
+    uint64_t width = want_width(checker, layer);
+    if (width == 0)
+        return GRUC_OK;
+    if (axis->value.integer != -1 && axis->value.integer != layer->input->rank)
+        gruc_diag_error(checker->diag, GRUC_E_NOT_YET, axis->mark,
+                        "BatchNormalization is over the last axis; another axis is not supported "
+                        "yet");
+    pass_on(checker, layer);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].wanted == GRUC_ARGUMENT_COUNT || gruc_layer_integer(layer, rows[i].wanted))
+            GRUC_TRY(gruc_check_add_parameter(checker, layer, layer->name, rows[i].name, 0, width,
+                                              &rows[i].arguments, &layer->parameters[i]));
+    return GRUC_OK;
+}
+
+static void check_dropping(struct gruc_checker *checker, struct gruc_layer *layer,
+                           enum gruc_argument_id training)
+{
+    refuse_training(checker, layer, training);
     if (layer->kind == GRUC_LAYER_SPATIAL_DROPOUT_1D && !want_rank(checker, layer, 2, 2))
         return;
     if (want_float(checker, layer))
@@ -363,6 +465,11 @@ enum gruc_status gruc_check_layer(struct gruc_checker *checker, struct gruc_laye
         return check_embedding(checker, layer);
     case GRUC_LAYER_DENSE:
         return check_dense(checker, layer);
+    case GRUC_LAYER_BATCH_NORMALIZATION:
+        return check_batch_normalization(checker, layer);
+    case GRUC_LAYER_CATEGORY_ENCODING:
+        check_category_encoding(checker, layer);
+        return GRUC_OK;
     case GRUC_LAYER_ACTIVATION:
         check_activation(checker, layer);
         return GRUC_OK;

@@ -12,6 +12,7 @@
     X(NUMBER, "a number")                                                                          \
     X(NUMBER_OR_NULL, "a number or ~")                                                             \
     X(BOOLEAN, "true or false")                                                                    \
+    X(AXIS, "an integer")                                                                          \
     X(CHOICE, "one of these words")                                                                \
     X(ACTIVATION, "an activation")                                                                 \
     X(INITIALIZER, "an initializer")                                                               \

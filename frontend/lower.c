@@ -121,18 +121,58 @@ static gruc_ref lower_masking(struct gruc_lowering *lowering, const struct gruc_
                              gruc_build_unary(builder, GRUC_OP_TO_FLOAT, mask));
 }
 
-static gruc_ref lower_embedding(struct gruc_lowering *lowering, const struct gruc_layer *layer)
+/* Whether a layer takes ids with every axis folded into steps. One that encodes an axis of length
+ * 1 has them so in their plain form. */
+static int reads_folded(const struct gruc_layer *layer)
+{
+    return layer->kind == GRUC_LAYER_EMBEDDING ||
+           (layer->kind == GRUC_LAYER_CATEGORY_ENCODING &&
+            layer->results[0]->rank > layer->input->rank);
+}
+
+static gruc_ref lower_ids(struct gruc_lowering *lowering, const struct gruc_layer *layer)
 {
     struct gruc_builder *builder = &lowering->builder;
-    struct gruc_attribute wrap = {GRUC_ATTRIBUTE_WRAP,
-                                  {.integer = lowering->model->lineage == GRUC_KERAS3}};
-    gruc_ref ids = gruc_lower_folded(lowering, layer->input);
+    gruc_ref ids = reads_folded(layer) ? gruc_lower_folded(lowering, layer->input)
+                                       : gruc_lower_plain(lowering, layer->input);
     if (layer->input->dtype == GRUC_BOOL)
         ids = gruc_build_unary(builder, GRUC_OP_TO_FLOAT, ids);
     if (layer->input->dtype != GRUC_INT32)
         ids = gruc_build_unary(builder, GRUC_OP_TO_INT, ids);
-    gruc_ref operands[2] = {ids, param(lowering, layer->parameters[0])};
-    return gruc_build_value(builder, GRUC_OP_EMBED, operands, 2, &wrap, 1);
+    return ids;
+}
+
+static gruc_ref lower_embedding(struct gruc_lowering *lowering, const struct gruc_layer *layer)
+{
+    struct gruc_attribute wrap = {GRUC_ATTRIBUTE_WRAP,
+                                  {.integer = lowering->model->lineage == GRUC_KERAS3}};
+    gruc_ref operands[2] = {lower_ids(lowering, layer), param(lowering, layer->parameters[0])};
+    return gruc_build_value(&lowering->builder, GRUC_OP_EMBED, operands, 2, &wrap, 1);
+}
+
+static gruc_ref lower_category_encoding(struct gruc_lowering *lowering,
+                                        const struct gruc_layer *layer)
+{
+    struct gruc_attribute width = {
+        GRUC_ATTRIBUTE_WIDTH,
+        {.integer = gruc_layer_integer(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_num_tokens)}};
+    gruc_ref ids = lower_ids(lowering, layer);
+    return gruc_build_value(&lowering->builder, GRUC_OP_ONE_HOT, &ids, 1, &width, 1);
+}
+
+static gruc_ref lower_batch_normalization(struct gruc_lowering *lowering,
+                                          const struct gruc_layer *layer)
+{
+    struct gruc_builder *builder = &lowering->builder;
+    struct gruc_attribute epsilon = {
+        GRUC_ATTRIBUTE_EPSILON,
+        {.number = gruc_layer_number(layer, GRUC_ARGUMENT_BATCH_NORMALIZATION_epsilon)}};
+    gruc_ref operands[5] = {gruc_lower_plain(lowering, layer->input)};
+    for (size_t i = 0; i < 4; i++)
+        operands[i + 1] = layer->parameters[i] == NULL
+                              ? gruc_build_constant(builder, i == 2 ? 1.0 : 0.0)
+                              : param(lowering, layer->parameters[i]);
+    return gruc_build_value(builder, GRUC_OP_BATCH_NORM, operands, 5, &epsilon, 1);
 }
 
 static gruc_ref lower_dense(struct gruc_lowering *lowering, const struct gruc_layer *layer)
@@ -216,6 +256,12 @@ static enum gruc_status lower_layer(struct gruc_lowering *lowering, const struct
     case GRUC_LAYER_DENSE:
         *out = lower_dense(lowering, layer);
         return GRUC_OK;
+    case GRUC_LAYER_BATCH_NORMALIZATION:
+        *out = lower_batch_normalization(lowering, layer);
+        return GRUC_OK;
+    case GRUC_LAYER_CATEGORY_ENCODING:
+        *out = lower_category_encoding(lowering, layer);
+        return GRUC_OK;
     case GRUC_LAYER_ACTIVATION:
     case GRUC_LAYER_RELU:
     case GRUC_LAYER_LEAKY_RELU:
@@ -263,7 +309,7 @@ static void find_uses(const struct gruc_model *model, unsigned char *use)
 {
     for (size_t i = 0; i < model->n_layers; i++) {
         const struct gruc_layer *layer = model->layers[i];
-        use[layer->input->index] |= layer->kind == GRUC_LAYER_EMBEDDING ? 2 : 1;
+        use[layer->input->index] |= reads_folded(layer) ? 2 : 1;
         if (layer->mask_edge != NULL)
             use[layer->mask_edge->index] |= 2;
         for (size_t j = 0; j < 2; j++)

@@ -203,7 +203,9 @@ struct gruc_layer {
     size_t n_results, n_states;   /* the last n_states results are states */
     struct gruc_mask *mask;       /* that it applies, NULL: none */
     struct gruc_recurrence recurrences[2]; /* GRU: one; Bidirectional: forward, backward */
-    struct gruc_parameter *parameters[2];  /* Dense: kernel, bias; Embedding: embeddings */
+    struct gruc_parameter *parameters[4];  /* Dense: kernel, bias; Embedding: embeddings;
+                                              BatchNormalization: moving mean and variance, gamma,
+                                              beta; NULL: it has none */
     int visit;                    /* of the sort: 0 new, 1 entered, 2 done */
     size_t next_dependency;       /* of the sort */
 };

@@ -56,6 +56,17 @@ static void parse_integer(struct gruc_parser *parser, enum gruc_layer_kind kind,
         report_type(parser, kind, row, node);
 }
 
+/* Keras 2 saves the axis of a BatchNormalization as a list. */
+static void parse_axis(struct gruc_parser *parser, enum gruc_layer_kind kind,
+                       const struct gruc_argument_row *row, const struct gruc_yaml *node,
+                       struct gruc_argument *out)
+{
+    int is_list = node->kind == GRUC_YAML_SEQUENCE && node->count == 1 &&
+                  gruc_parser_lineage(parser) != 1u << GRUC_KERAS3;
+    if (!gruc_yaml_integer(is_list ? node->items[0] : node, &out->value.integer))
+        report_type(parser, kind, row, node);
+}
+
 static void parse_number(struct gruc_parser *parser, enum gruc_layer_kind kind,
                          const struct gruc_argument_row *row, const struct gruc_yaml *node,
                          struct gruc_argument *out)
@@ -235,6 +246,9 @@ enum gruc_status gruc_parse_argument(struct gruc_parser *parser, enum gruc_layer
         if (!gruc_yaml_boolean(node, &boolean))
             report_type(parser, kind, row, node);
         out->value.integer = boolean;
+        return GRUC_OK;
+    case GRUC_TYPE_AXIS:
+        parse_axis(parser, kind, row, node, out);
         return GRUC_OK;
     case GRUC_TYPE_CHOICE:
         parse_choice(parser, kind, row, node, out);

@@ -67,7 +67,9 @@ struct gruc_type {
     X(CARRIED, "carried", INTEGER)                                                                 \
     X(UNROLL, "unroll", INTEGER)                                                                   \
     X(GRU, "gru", INTEGER)                                                                         \
-    X(WEIGHTS, "weights", TEXT)
+    X(WEIGHTS, "weights", TEXT)                                                                    \
+    X(WIDTH, "width", INTEGER)                                                                     \
+    X(EPSILON, "epsilon", NUMBER)
 
 enum gruc_attribute_name {
 #define GRUC_ATTRIBUTE_ENUM(name, text, kind) GRUC_ATTRIBUTE_##name,
@@ -200,6 +202,13 @@ static inline const struct gruc_op *gruc_ir_def(const struct gruc_ir *ir, gruc_r
 int64_t gruc_op_integer(const struct gruc_op *op, enum gruc_attribute_name name, int64_t absent);
 double gruc_op_number(const struct gruc_op *op, enum gruc_attribute_name name, double absent);
 const char *gruc_op_text(const struct gruc_op *op, enum gruc_attribute_name name);
+/* The number of ids that an embed or one_hot operation takes. */
+uint32_t gruc_op_id_count(const struct gruc_ir *ir, const struct gruc_op *op);
+/* Whether an operation looks something up by ids, which are checked before a call begins. */
+static inline int gruc_opcode_reads_ids(enum gruc_opcode code)
+{
+    return code == GRUC_OP_EMBED || code == GRUC_OP_ONE_HOT;
+}
 const char *gruc_opcode_name(enum gruc_opcode code);
 /* GRUC_OP_COUNT when there is none of this name (length bytes). */
 enum gruc_opcode gruc_opcode_find(const char *name, size_t length);

@@ -89,6 +89,12 @@ double gruc_op_number(const struct gruc_op *op, enum gruc_attribute_name name, d
     return attribute == NULL ? absent : attribute->value.number;
 }
 
+uint32_t gruc_op_id_count(const struct gruc_ir *ir, const struct gruc_op *op)
+{
+    return op->code == GRUC_OP_EMBED ? ir->values[op->operands[1]].type.rows
+                                     : ir->values[op->results[0]].type.width;
+}
+
 const char *gruc_op_text(const struct gruc_op *op, enum gruc_attribute_name name)
 {
     const struct gruc_attribute *attribute = find_attribute(op, name);

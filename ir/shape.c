@@ -145,6 +145,36 @@ static const char *infer_embed(const struct gruc_ir *ir, const struct gruc_op *o
     return NULL;
 }
 
+static const char *infer_one_hot(const struct gruc_ir *ir, const struct gruc_op *op,
+                                 struct gruc_type *type)
+{
+    const struct gruc_type *ids = type_of(ir, op, 0);
+    int64_t width = gruc_op_integer(op, GRUC_ATTRIBUTE_WIDTH, 0);
+    *type = *ids;
+    type->dtype = GRUC_FLOAT32;
+    if (ids->dtype != GRUC_INT32 || ids->width != 1)
+        return "its ids are not int32 of width 1";
+    if (width < 1 || width > INT32_MAX)
+        return "its width is out of range";
+    type->width = (uint32_t)width;
+    return NULL;
+}
+
+static const char *infer_batch_norm(const struct gruc_ir *ir, const struct gruc_op *op,
+                                    struct gruc_type *type)
+{
+    *type = *type_of(ir, op, 0);
+    if (type->dtype != GRUC_FLOAT32 || type->axes == 0)
+        return "x is not a float32 value of rows";
+    for (uint32_t i = 1; i < op->n_operands; i++) {
+        const struct gruc_type *weight = type_of(ir, op, i);
+        if (weight->dtype != GRUC_FLOAT32 || weight->axes != 0 || weight->rows != 1 ||
+            (weight->width != 1 && weight->width != type->width))
+            return "an operand is not one row of the width of x";
+    }
+    return NULL;
+}
+
 static const char *infer_reduction(const struct gruc_ir *ir, const struct gruc_op *op,
                                    struct gruc_type *type)
 {
@@ -311,6 +341,10 @@ static const char *infer_structural(const struct gruc_ir *ir, const struct gruc_
         return infer_param(ir, op, type);
     case GRUC_OP_EMBED:
         return infer_embed(ir, op, type);
+    case GRUC_OP_ONE_HOT:
+        return infer_one_hot(ir, op, type);
+    case GRUC_OP_BATCH_NORM:
+        return infer_batch_norm(ir, op, type);
     case GRUC_OP_RESHAPE:
         return infer_reshape(ir, op, type);
     case GRUC_OP_CONCAT:

@@ -19,6 +19,8 @@ static const struct {
     {GRUC_OP_CONSTANT, BIT(VALUE), 0},
     {GRUC_OP_MATMUL, 0, BIT(WEIGHTS)},
     {GRUC_OP_EMBED, 0, BIT(WRAP)},
+    {GRUC_OP_ONE_HOT, BIT(WIDTH), 0},
+    {GRUC_OP_BATCH_NORM, BIT(EPSILON), 0},
     {GRUC_OP_ACT, BIT(ACT), BIT(ALPHA) | BIT(BETA) | BIT(GAMMA)},
     {GRUC_OP_GRU, BIT(GRU), 0},
     {GRUC_OP_INITIAL_STATE, STATE_BITS, 0},
@@ -192,6 +194,7 @@ static enum gruc_status check_body_op(struct verifier *verifier, const struct gr
     switch (op->code) {
     case GRUC_OP_INPUT:
     case GRUC_OP_EMBED:
+    case GRUC_OP_ONE_HOT:
     case GRUC_OP_GRU:
     case GRUC_OP_INITIAL_STATE:
     case GRUC_OP_FINAL_STATE:

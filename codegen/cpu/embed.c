@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of tables by id. Tables that are read by the same ids lie side by side, so an id is one row
- * of all of them. Ids were validated at the start of the call. */
+ * of all of them; a one_hot has none. Ids were validated at the start of the call. */
 #include "codegen/cpu/emitter.h"
 
 #include <string.h>
@@ -49,25 +49,21 @@ static size_t pack_tables(struct cpu_emitter *e, const struct gruc_stage *stage,
     return offset;
 }
 
-/* The row of the tables that belongs to row v_index of the ids. */
-static LLVMValueRef find_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
+/* The id of row v_index, counted from the start of the table. */
+static LLVMValueRef load_id(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
 {
-    size_t row_bytes;
-    size_t offset = pack_tables(e, s->stage, &row_bytes);
-    uint32_t rows = e->ir->values[e->ir->ops[s->stage->ops[0]].operands[1]].type.rows;
+    uint32_t count = gruc_op_id_count(e->ir, &e->ir->ops[s->stage->ops[0]]);
     const struct cpu_edge *ids = &s->edges[0];
     LLVMValueRef v_id = l_load(e, cpu_memory_type(e, ids->dtype),
                                l_offset(e, ids->v_base, l_mul(e, v_index, ids->v_stride)),
                                cpu_dtype_bytes(ids->dtype));
     if (ids->dtype == GRUC_FLOAT32)
         v_id = LLVMBuildFPToSI(e->builder, v_id, e->t_i32, "");
-    LLVMValueRef v_wrapped = LLVMBuildAdd(e->builder, v_id, LLVMConstInt(e->t_i32, rows, 0), "");
+    LLVMValueRef v_wrapped = LLVMBuildAdd(e->builder, v_id, LLVMConstInt(e->t_i32, count, 0), "");
     LLVMValueRef v_negative =
         LLVMBuildICmp(e->builder, LLVMIntSLT, v_id, LLVMConstInt(e->t_i32, 0, 0), "");
     v_id = LLVMBuildSelect(e->builder, v_negative, v_wrapped, v_id, "");
-    LLVMValueRef v_row = l_mul(e, LLVMBuildZExt(e->builder, v_id, e->t_i64, ""),
-                               l_i64(e, row_bytes));
-    return l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_row));
+    return LLVMBuildZExt(e->builder, v_id, e->t_i64, "");
 }
 
 static void copy_vector(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_from,
@@ -98,22 +94,49 @@ static void copy_row(struct cpu_emitter *e, const struct cpu_edge *to, LLVMValue
         copy_vector(e, e->t_float, v_from, v_to, l_i64(e, (uint64_t)unit * sizeof(float)));
 }
 
-void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s)
+static LLVMValueRef row_of(struct cpu_emitter *e, const struct cpu_edge *edge, LLVMValueRef v_row)
+{
+    return l_offset(e, edge->v_base, l_mul(e, v_row, edge->v_stride));
+}
+
+static void look_up(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    size_t row_bytes, offset = pack_tables(e, s->stage, &row_bytes);
+    struct l_loop loop = cpu_stage_rows_begin(e, s);
+    LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
+    LLVMValueRef v_entry = l_mul(e, load_id(e, s, v_row), l_i64(e, row_bytes));
+    for (size_t i = 0; i < s->stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
+        LLVMValueRef v_from = l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_entry));
+        for (size_t k = 1; k < s->n_edges; k++)
+            if (s->edges[k].value == op->results[0])
+                copy_row(e, &s->edges[k], v_from, row_of(e, &s->edges[k], v_row));
+        offset += (size_t)padded_width(e, op) * sizeof(float);
+    }
+    l_loop_end(e, &loop);
+}
+
+static void mark_ids(struct cpu_emitter *e, struct cpu_stage *s)
 {
     struct l_loop loop = cpu_stage_rows_begin(e, s);
     LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
-    LLVMValueRef v_entry = find_row(e, s, v_row);
-    uint64_t column = 0;
-    for (size_t i = 0; i < s->stage->n_ops; i++) {
-        const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
-        LLVMValueRef v_from = l_offset(e, v_entry, l_i64(e, column));
-        for (size_t k = 1; k < s->n_edges; k++) {
-            const struct cpu_edge *to = &s->edges[k];
-            if (to->value == op->results[0])
-                copy_row(e, to, v_from,
-                         l_offset(e, to->v_base, l_mul(e, v_row, to->v_stride)));
-        }
-        column += (uint64_t)padded_width(e, op) * sizeof(float);
+    LLVMValueRef v_id = l_mul(e, load_id(e, s, v_row), l_i64(e, sizeof(float)));
+    for (size_t k = 1; k < s->n_edges; k++) {
+        LLVMValueRef v_to = row_of(e, &s->edges[k], v_row);
+        uint64_t bytes = (uint64_t)s->edges[k].width * sizeof(float);
+        struct l_loop units = l_loop_begin(e, l_i64(e, 0), l_i64(e, bytes),
+                                           l_i64(e, sizeof(float)));
+        l_store(e, LLVMConstReal(e->t_float, 0.0), l_offset(e, v_to, units.v_index), 4);
+        l_loop_end(e, &units);
+        l_store(e, LLVMConstReal(e->t_float, 1.0), l_offset(e, v_to, v_id), 4);
     }
     l_loop_end(e, &loop);
+}
+
+void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    if (e->ir->ops[s->stage->ops[0]].code == GRUC_OP_EMBED)
+        look_up(e, s);
+    else
+        mark_ids(e, s);
 }

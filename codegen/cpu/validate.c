@@ -71,7 +71,7 @@ void cpu_emit_validate(struct cpu_run *r, LLVMBasicBlockRef b_bad)
             }
             unsigned slot = CPU_SLOT_STEPS + (unsigned)e->ir->n_symbols + buffer->port;
             LLVMValueRef v_base = cpu_load_slot(e, r->v_args, slot, e->t_ptr);
-            int64_t limit = e->ir->values[op->operands[1]].type.rows;
+            int64_t limit = gruc_op_id_count(e->ir, op);
             int64_t least = gruc_op_integer(op, GRUC_ATTRIBUTE_WRAP, 0) ? -limit : 0;
             validate(r, buffer, v_base, least, limit, b_bad);
         }

@@ -123,7 +123,7 @@ static int64_t find_id(const struct gruc_op *embed, double id, uint32_t rows)
 
 enum gruc_status ref_check_ids(const struct ref_call *call, const struct gruc_op *embed)
 {
-    uint32_t rows = type_of(call, embed->operands[1])->rows;
+    uint32_t rows = gruc_op_id_count(call->program->ir, embed);
     struct cursor cursor = cursor_of(call, embed->operands[0]);
     const double *ids = call->data[embed->operands[0]];
     for (size_t i = 0; i < cursor.rows * cursor.steps; i++)
@@ -145,6 +145,35 @@ static enum gruc_status evaluate_embed(struct ref_call *call, const struct gruc_
         memcpy(out, table + row * width, width * sizeof *out);
     }
     return GRUC_OK;
+}
+
+static enum gruc_status evaluate_one_hot(struct ref_call *call, const struct gruc_op *op)
+{
+    const double *ids = call->data[op->operands[0]];
+    double *out = call->data[op->results[0]];
+    GRUC_TRY(ref_check_ids(call, op));
+    struct cursor cursor = cursor_of(call, op->results[0]);
+    memset(out, 0, cursor.rows * cursor.steps * cursor.width * sizeof *out);
+    for (size_t i = 0; i < cursor.rows * cursor.steps; i++)
+        out[i * cursor.width + (size_t)find_id(op, ids[i], (uint32_t)cursor.width)] = 1.0;
+    return GRUC_OK;
+}
+
+static void evaluate_batch_norm(struct ref_call *call, const struct gruc_op *op)
+{
+    double epsilon = gruc_op_number(op, GRUC_ATTRIBUTE_EPSILON, 0.0);
+    struct ref_view views[5];
+    for (uint32_t i = 0; i < 5; i++)
+        views[i] = ref_view(call, op->operands[i]);
+    struct cursor cursor = cursor_of(call, op->results[0]);
+    double *out = call->data[op->results[0]];
+    FOR_EACH_VECTOR(cursor, row, step)
+    for (size_t i = 0; i < cursor.width; i++) {
+        double x = ref_view_at(&views[0], row, step, i), mean = ref_view_at(&views[1], 0, 0, i);
+        double variance = ref_view_at(&views[2], 0, 0, i);
+        double gamma = ref_view_at(&views[3], 0, 0, i), beta = ref_view_at(&views[4], 0, 0, i);
+        *out++ = (x - mean) / sqrt(variance + epsilon) * gamma + beta;
+    }
 }
 
 /* scratch: room for width numbers. */
@@ -307,6 +336,11 @@ enum gruc_status ref_evaluate_op(struct ref_call *call, const struct gruc_op *op
         return GRUC_OK;
     case GRUC_OP_EMBED:
         return evaluate_embed(call, op);
+    case GRUC_OP_ONE_HOT:
+        return evaluate_one_hot(call, op);
+    case GRUC_OP_BATCH_NORM:
+        evaluate_batch_norm(call, op);
+        return GRUC_OK;
     case GRUC_OP_ACT:
         return evaluate_act(call, op);
     case GRUC_OP_REDUCE_MAX:

@@ -83,7 +83,7 @@ static enum gruc_status find_feeders(struct ref_program *program)
             program->feeds_ids[number] |= needed[op->results[k]];
         for (uint32_t k = 0; k < op->n_operands; k++)
             needed[op->operands[k]] |= program->feeds_ids[number];
-        if (op->code == GRUC_OP_EMBED) {
+        if (gruc_opcode_reads_ids(op->code)) {
             needed[op->operands[0]] = 1;
             program->has_embed = 1;
         }

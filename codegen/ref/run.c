@@ -129,7 +129,7 @@ static enum gruc_status validate_group(struct ref_call *call)
     const struct gruc_ir *ir = call->program->ir;
     for (size_t i = 0; i < ir->regions[0].n_ops; i++) {
         gruc_ref number = ir->regions[0].ops[i];
-        if (ir->ops[number].code == GRUC_OP_EMBED)
+        if (gruc_opcode_reads_ids(ir->ops[number].code))
             GRUC_TRY(ref_check_ids(call, &ir->ops[number]));
         if (call->program->feeds_ids[number])
             GRUC_TRY(ref_evaluate_op(call, &ir->ops[number]));

@@ -43,19 +43,26 @@ static int is_hoistable(const struct gruc_ir *ir, const struct gruc_op *op, gruc
     return 0;
 }
 
-static int is_look_up(const struct gruc_ir *ir, gruc_ref value)
+/* Whether a later pass makes less of a product of this sequence: a table's rows, a one_hot, or what
+ * a Dense made of them, is one row of a table; a batch_norm goes into its weights. Only hoisted
+ * products get that. */
+static int folds(const struct gruc_ir *ir, gruc_ref value)
 {
     const struct gruc_op *op = gruc_ir_def(ir, value);
     while (op != NULL && op->code == GRUC_OP_REVERSE)
         op = gruc_ir_def(ir, op->operands[0]);
-    return op != NULL && op->code == GRUC_OP_EMBED;
+    if (op != NULL && op->code == GRUC_OP_BATCH_NORM)
+        return 1;
+    while (op != NULL && (op->code == GRUC_OP_REVERSE || op->code == GRUC_OP_MATMUL ||
+                          op->code == GRUC_OP_BATCH_NORM))
+        op = gruc_ir_def(ir, op->operands[0]);
+    return op != NULL && gruc_opcode_reads_ids(op->code);
 }
 
-/* The product of a table's rows is that of the whole table, which only a hoisted one can use. */
 static int pays(const struct gruc_ir *ir, const struct gruc_op *op, gruc_ref sequence)
 {
     return ir->values[op->operands[0]].type.width > KEPT_DEPTH ||
-           ir->values[op->results[0]].type.width > KEPT_WIDTH || is_look_up(ir, sequence);
+           ir->values[op->results[0]].type.width > KEPT_WIDTH || folds(ir, sequence);
 }
 
 static void hoist(struct hoisting *h, struct gruc_rewrite *inner, const struct gruc_op *op,

@@ -44,7 +44,7 @@ static void peel_ids(struct gruc_ir *ir)
 {
     for (size_t i = 0; i < ir->n_ops; i++) {
         struct gruc_op *op = &ir->ops[i];
-        if (op->code != GRUC_OP_EMBED)
+        if (!gruc_opcode_reads_ids(op->code))
             continue;
         const struct gruc_op *ids = gruc_ir_def(ir, op->operands[0]);
         if (ids != NULL && ids->code == GRUC_OP_TO_INT)

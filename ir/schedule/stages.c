@@ -123,6 +123,7 @@ static enum gruc_stage_kind kind_of(enum gruc_opcode code)
     case GRUC_OP_SPARSEMAX_THRESHOLD:
         return GRUC_STAGE_REDUCE;
     case GRUC_OP_EMBED:
+    case GRUC_OP_ONE_HOT:
         return GRUC_STAGE_EMBED;
     case GRUC_OP_INITIAL_STATE:
         return GRUC_STAGE_INITIAL;

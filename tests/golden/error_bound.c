@@ -12,10 +12,15 @@
 #include "ir/passes/passes.h"
 #include "tests/golden/error_rules.h"
 
+/* Of a number made by passes: each of two rounds rounds once, and the error counts from both the
+ * number itself and the one it stands for. */
+enum { ROUNDINGS = 4 };
+
 struct test_bound {
     struct gruc_model_handle *handle;
     struct gruc_arena arena; /* of the IR */
     struct gruc_ir *ir;
+    size_t n_given; /* tensors of the model; passes made the others and rounded their numbers */
     struct cell **cells; /* of each value, in frame */
     struct cell **stored; /* of each slot, from the last call; NULL: zero */
     struct gruc_arena frame; /* of one call */
@@ -90,14 +95,28 @@ static void read_input(struct test_bound *b, const struct gruc_op *op)
 static void read_param(struct test_bound *b, const struct gruc_op *op)
 {
     const struct gruc_type *type = &b->ir->values[op->results[0]].type;
-    const struct gruc_tensor *tensor =
-        &b->ir->tensors[gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0)];
+    size_t number = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0);
+    const struct gruc_tensor *tensor = &b->ir->tensors[number];
     uint64_t row = (uint64_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0);
     uint64_t column = (uint64_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
     struct cell *out = fresh(b, op->results[0]);
     for (uint64_t i = 0; out != NULL && i < type->rows; i++)
-        for (uint64_t k = 0; k < type->width; k++)
-            out++->v = (double)tensor->data[(row + i) * tensor->columns + column + k];
+        for (uint64_t k = 0; k < type->width; k++, out++) {
+            out->v = (double)tensor->data[(row + i) * tensor->columns + column + k];
+            if (number >= b->n_given)
+                out->e = ROUNDINGS * error_of_rounding(out->v);
+        }
+}
+
+static void one_hot(struct test_bound *b, const struct gruc_op *op)
+{
+    const struct cell *ids = b->cells[op->operands[0]];
+    uint64_t lines = lines_of(b, &b->ir->values[op->operands[0]].type);
+    uint32_t width = b->ir->values[op->results[0]].type.width;
+    struct cell *out = fresh(b, op->results[0]);
+    for (uint64_t line = 0; out != NULL && line < lines; line++)
+        for (uint32_t i = 0; i < width; i++)
+            *out++ = (struct cell){ids[line].v == i, 0};
 }
 
 /* The numbers of an operand beside a line of a result of this type. */
@@ -323,6 +342,9 @@ static void run_op(struct test_bound *b, const struct gruc_op *op)
     case GRUC_OP_MATMUL:
         matmul(b, op);
         return;
+    case GRUC_OP_ONE_HOT:
+        one_hot(b, op);
+        return;
     case GRUC_OP_CONCAT:
         concat(b, op);
         return;
@@ -453,6 +475,7 @@ struct test_bound *test_bound_create(const char *path, const char *text, size_t 
     struct gruc_pass_options pass_options = {GRUC_ACCURACY_ACCURATE};
     if (gruc_model_parse(path, text, length, options, &b->handle) == GRUC_OK &&
         gruc_compile_lower(&compilation, b->handle, &b->arena, &b->ir) == GRUC_OK &&
+        (b->n_given = b->ir->n_tensors, 1) &&
         gruc_passes_run(b->ir, GRUC_PASS_expand_acts, &pass_options, NULL, NULL,
                         &compilation.diag) == GRUC_OK) {
         b->cells = calloc(b->ir->n_values + 1, sizeof(struct cell *));

@@ -39,6 +39,8 @@ static int split_outputs(const struct random_layer *layer)
 
 static struct flow input_flow(const struct random_model *model)
 {
+    if (model->embedding && model->one_hot)
+        return (struct flow){1, 0, RANDOM_IDS};
     return (struct flow){1, model->embedding && model->mask_zero, model->width};
 }
 
@@ -108,6 +110,8 @@ int random_model_valid(const struct random_model *model)
     struct flow out[RANDOM_LAYERS];
     if (model->time_major && (model->keras == 3 || model->embedding))
         return 0;
+    if (model->embedding && model->one_hot && model->keras != 3)
+        return 0;
     if (model->time_major) {
         /* Something must say that the arrays are time-major: each path begins with a GRU. */
         for (unsigned i = 0; i < model->count; i++)
@@ -167,6 +171,7 @@ void random_model_make(uint64_t seed, struct random_model *out)
     out->static_steps = random_below(&state, 3) == 0;
     out->embedding = random_below(&state, 8) == 0;
     out->mask_zero = random_below(&state, 2) == 0;
+    out->one_hot = out->keras == 3 && random_below(&state, 2) == 0;
     out->width = 1 + random_below(&state, 9);
     out->batch = random_below(&state, 12) ? 1 + random_below(&state, 5) : 33;
     out->steps = 1 + random_below(&state, 12);
@@ -251,6 +256,21 @@ static void write_recurrent(const struct random_model *model, unsigned index, FI
     fprintf(file, both ? "}}}\n" : "}\n");
 }
 
+static void write_normalization(const struct random_layer *layer, FILE *file)
+{
+    double number = layer->parameter / 10.0;
+    fprintf(file, ", epsilon: %g, scale: %s, center: %s", number / 100,
+            layer->flags & RANDOM_ZERO_OUTPUT ? "false" : "true",
+            layer->flags & RANDOM_NO_BIAS ? "false" : "true");
+    fprintf(file, ", gamma_initializer: {class_name: RandomUniform, config: {minval: -%g, "
+                  "maxval: 1}}, beta_initializer: {class_name: RandomUniform, config: {minval: -1, "
+                  "maxval: 1}}", number);
+    /* A mean of up to eight deviations, on both sides of what is folded into a product. */
+    fprintf(file, ", moving_mean_initializer: {class_name: RandomUniform, config: {minval: -%g, "
+                  "maxval: %g}}, moving_variance_initializer: {class_name: RandomUniform, config: "
+                  "{minval: 0.25, maxval: 2}}", number, number);
+}
+
 static void write_other(const struct random_model *model, const struct random_layer *layer,
                         unsigned width, FILE *file)
 {
@@ -294,6 +314,9 @@ static void write_other(const struct random_model *model, const struct random_la
         break;
     case RANDOM_RESHAPE:
         fprintf(file, ", target_shape: [%u]", width);
+        break;
+    case RANDOM_BATCH_NORMALIZATION:
+        write_normalization(layer, file);
         break;
     default:
         break;
@@ -353,7 +376,8 @@ void random_model_write(const struct random_model *model, FILE *file)
 {
     static const char *const names[RANDOM_KINDS] = {
         "GRU", "Bidirectional", "Dense", "Activation", "Masking", "ReLU", "LeakyReLU", "ELU",
-        "Softmax", "Dropout", "SpatialDropout1D", "GaussianNoise", "Flatten", "Reshape"};
+        "Softmax", "Dropout", "SpatialDropout1D", "GaussianNoise", "Flatten", "Reshape",
+        "BatchNormalization"};
     struct flow out[RANDOM_LAYERS];
     unsigned stateful = 0;
     if (!flows(model, out))
@@ -365,10 +389,13 @@ void random_model_write(const struct random_model *model, FILE *file)
         fprintf(file, "batch: %u\n", model->batch);
     write_inputs(model, file);
     fprintf(file, "layers:\n");
-    if (model->embedding)
-        fprintf(file, "  - Embedding: {name: e, inputs: ids, input_dim: 7, output_dim: %u, "
+    if (model->embedding && model->one_hot)
+        fprintf(file, "  - CategoryEncoding: {name: e, inputs: ids, num_tokens: %d, "
+                      "output_mode: one_hot}\n", RANDOM_IDS);
+    else if (model->embedding)
+        fprintf(file, "  - Embedding: {name: e, inputs: ids, input_dim: %d, output_dim: %u, "
                       "mask_zero: %s, embeddings_initializer: {class_name: RandomUniform, "
-                      "config: {minval: -1, maxval: 1}}}\n", model->width,
+                      "config: {minval: -1, maxval: 1}}}\n", RANDOM_IDS, model->width,
                 model->mask_zero ? "true" : "false");
     for (unsigned i = 0; i < model->count; i++) {
         fprintf(file, "  - %s: {name: l%u", names[model->layers[i].kind], i);

@@ -7,12 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { RANDOM_LAYERS = 6 };
+enum { RANDOM_LAYERS = 6, RANDOM_IDS = 7 };
 
 enum random_kind {
     RANDOM_GRU, RANDOM_BIDIRECTIONAL, RANDOM_DENSE, RANDOM_ACTIVATION, RANDOM_MASKING,
     RANDOM_RELU, RANDOM_LEAKY_RELU, RANDOM_ELU, RANDOM_SOFTMAX, RANDOM_DROPOUT,
     RANDOM_SPATIAL_DROPOUT, RANDOM_GAUSSIAN_NOISE, RANDOM_FLATTEN, RANDOM_RESHAPE,
+    RANDOM_BATCH_NORMALIZATION,
     RANDOM_KINDS
 };
 
@@ -39,6 +40,7 @@ struct random_model {
     uint64_t seed;
     int keras;
     int time_major, static_steps, embedding, mask_zero;
+    int one_hot; /* the embedding is a CategoryEncoding */
     unsigned width; /* of the input */
     unsigned batch, steps, calls;
     unsigned count;

@@ -99,7 +99,7 @@ static int make_call(const struct random_model *model, const struct gruc_module_
             return 0;
         snprintf(out->inputs[i].name, TEST_NAME_BYTES, "%s", tensors[i].name);
         out->n_inputs = i + 1;
-        fill(&out->inputs[i].array, 7, state);
+        fill(&out->inputs[i].array, RANDOM_IDS, state);
     }
     set_steps(model, out, state);
     return 1;

@@ -12,6 +12,7 @@
     X(ir)                                                                                          \
     X(ref)                                                                                         \
     X(runtime)                                                                                     \
+    X(norms)                                                                                       \
     X(tables)                                                                                      \
     X(npy)                                                                                         \
     X(narrow)                                                                                      \

@@ -174,6 +174,31 @@ static void test_budget(void)
     }
 }
 
+/* A one_hot is never stored: not its vectors, and no table larger than the weights. */
+static void test_one_hot_folds(void)
+{
+    static const float not_finite[] = {0, (float)INFINITY, -(float)INFINITY, (float)NAN};
+    for (size_t i = 0; i < sizeof not_finite / sizeof *not_finite; i++) {
+        struct looked_up m;
+        struct gruc_attribute width = {GRUC_ATTRIBUTE_WIDTH, {.integer = 5000}};
+        begin(&m, 7, 4);
+        gruc_ref rows = gruc_build_value(&m.f.builder, GRUC_OP_ONE_HOT, &m.ids, 1, &width, 1);
+        gruc_ref weight = fixture_tensor(&m.f, "w", 5000, 300, 0.5f);
+        float *data = (float *)(uintptr_t)m.f.ir->tensors[weight].data;
+        gruc_ref bias = fixture_tensor(&m.f, "b", 1, 300, 0.25f);
+        if (not_finite[i] != 0)
+            data[777] = not_finite[i];
+        gruc_ref y = gruc_build_matmul(
+            &m.f.builder, rows, gruc_build_param(&m.f.builder, weight, 0, 5000, 0, 300),
+            gruc_build_param(&m.f.builder, bias, 0, 1, 0, 300));
+        fixture_output(&m.f, "y", y, 0);
+        CU_ASSERT_EQUAL(count_after(&m, "matmul"), not_finite[i] != 0);
+        const struct gruc_tensor *last = &m.f.ir->tensors[m.f.ir->n_tensors - 1];
+        CU_ASSERT_EQUAL(last->data[0], not_finite[i] != 0 ? 0.25f : 0.75f); /* the bias, a table */
+        fixture_end(&m.f);
+    }
+}
+
 static void test_memory(void)
 {
     struct looked_up m;
@@ -191,6 +216,7 @@ CU_TestInfo gruc_tables_tests[] = {
     {"chains and reversed sequences", test_chains_fold},
     {"the input products of a gru", test_gru_folds},
     {"the budget", test_budget},
+    {"a product of a one_hot", test_one_hot_folds},
     {"without memory", test_memory},
     CU_TEST_INFO_NULL,
 };

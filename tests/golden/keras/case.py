@@ -121,6 +121,10 @@ class Store:
         if role == "bias":
             value = self.rng.integers(-25, 40, shape)
             return np.where(value == 0, 17, value) / 64
+        if role in ("gamma", "moving_variance"):
+            return self.rng.integers(24, 129, shape) / 64
+        if role in ("beta", "moving_mean"):
+            return self.rng.integers(-64, 65, shape) / 64
         if role == "embeddings":
             return self.rng.integers(-64, 65, shape) / 64
         gain = 0.75 if role == "recurrent_kernel" else 1.0

@@ -35,6 +35,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import numpy as np
 
 import cases_activations
+import cases_encodings
 import cases_gru
 import cases_layers
 import cases_masks
@@ -46,7 +47,7 @@ from case import Store
 from reference import Reference
 
 MODULES = (cases_gru, cases_masks, cases_state, cases_wrappers, cases_layers,
-           cases_activations)
+           cases_activations, cases_encodings)
 LIMIT = 1e-12
 
 

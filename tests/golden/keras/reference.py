@@ -246,6 +246,16 @@ class Reference:
             out[name + ".forward_state"], out[name + ".backward_state"] = f_state, b_state
         return out, sequences
 
+    def normalization(self, name, args, x):
+        def weight(tensor, default=None):
+            return default if default is not None else self.store.get(f"{name}/{tensor}",
+                                                                      x.shape[-1:])
+
+        gamma = weight("gamma", None if args.get("scale", True) else 1.0)
+        beta = weight("beta", None if args.get("center", True) else 0.0)
+        deviation = np.sqrt(weight("moving_variance") + args.get("epsilon", 1e-3))
+        return (x - weight("moving_mean")) / deviation * gamma + beta
+
     def simple(self, kind, name, args, x, mask):
         """Layers without state: (value, mask)."""
         if kind == "Masking":
@@ -259,6 +269,11 @@ class Reference:
             if args.get("use_bias", True):
                 y = y + self.store.get(name + "/bias", (args["units"],))
             return activation(self.keras, args.get("activation"))(y), mask
+        if kind == "BatchNormalization":
+            return self.normalization(name, args, x), mask
+        if kind == "CategoryEncoding":
+            ids = x[..., 0] if x.shape[1:] and x.shape[-1] == 1 else x
+            return np.eye(args["num_tokens"])[ids.astype(np.int64)], None
         if kind == "Activation":
             return activation(self.keras, args["activation"])(x), mask
         if kind in ("ReLU", "LeakyReLU", "ELU", "Softmax"):

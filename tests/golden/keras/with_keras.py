@@ -74,6 +74,10 @@ def set_weights(made, kind, name, args, store):
     elif kind == "Dense":
         tensors = ["kernel"] + ["bias"] * args.get("use_bias", True)
         made.set_weights([store.given[f"{name}/{t}"] for t in tensors])
+    elif kind == "BatchNormalization":
+        tensors = (["gamma"] * args.get("scale", True) + ["beta"] * args.get("center", True)
+                   + ["moving_mean", "moving_variance"])
+        made.set_weights([store.given[f"{name}/{t}"] for t in tensors])
     elif kind == "Embedding":
         made.set_weights([store.given[f"{name}/embeddings"]])
 
