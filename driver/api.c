@@ -67,6 +67,7 @@ void gruc_compilation_init(struct gruc_compilation *compilation, const struct gr
         [GRUC_WEIGHTS_TYPE_F32] = GRUC_WEIGHTS_F32,
         [GRUC_WEIGHTS_TYPE_BF16] = GRUC_WEIGHTS_BF16,
         [GRUC_WEIGHTS_TYPE_F16] = GRUC_WEIGHTS_F16,
+        [GRUC_WEIGHTS_TYPE_INT8] = GRUC_WEIGHTS_INT8,
     };
     compilation->target = (struct gruc_target){
         .triple = own->target,
@@ -74,7 +75,7 @@ void gruc_compilation_init(struct gruc_compilation *compilation, const struct gr
         .features = own->features,
         .optimization = own->optimization,
         .accuracy = accuracies[own->accuracy <= GRUC_TIER_APPROX ? own->accuracy : 0],
-        .weights = weights[own->weights_type <= GRUC_WEIGHTS_TYPE_F16 ? own->weights_type : 0],
+        .weights = weights[own->weights_type <= GRUC_WEIGHTS_TYPE_INT8 ? own->weights_type : 0],
     };
 }
 
@@ -91,7 +92,7 @@ static enum gruc_status check_options(const struct gruc_options *options)
 {
     int fine = options->optimization >= 0 && options->optimization <= 3 &&
                options->accuracy <= GRUC_TIER_APPROX &&
-               options->weights_type <= GRUC_WEIGHTS_TYPE_F16;
+               options->weights_type <= GRUC_WEIGHTS_TYPE_INT8;
     return fine ? GRUC_OK : GRUC_ERROR_ARGUMENT;
 }
 

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[GRUC_WEIGHTS_COUNT] = {"auto", "f32", "bf16", "f16"};
+static const char *const names[GRUC_WEIGHTS_COUNT] = {"auto", "f32", "bf16", "f16",
+                                                      "int8"};
 
 const char *gruc_narrow_name(enum gruc_weights weights)
 {
@@ -32,7 +33,18 @@ int64_t gruc_matmul_tensor(const struct gruc_ir *ir, const struct gruc_op *op)
 
 uint32_t gruc_narrow_bytes(enum gruc_weights weights)
 {
-    return weights == GRUC_WEIGHTS_F32 ? 4 : 2;
+    return weights == GRUC_WEIGHTS_F32 ? 4 : weights == GRUC_WEIGHTS_INT8 ? 1 : 2;
+}
+
+uint32_t gruc_quantized_width(uint32_t width)
+{
+    return (width / 16 + (width % 16 != 0)) * 8 + 1;
+}
+
+int32_t gruc_quantized_largest(uint32_t width)
+{
+    int32_t largest = INT32_MAX / GRUC_INT8_LARGEST / (int32_t)width;
+    return largest < 0x7f7f ? largest : 0x7f7f;
 }
 
 static uint32_t bits_of(float x)
@@ -109,6 +121,8 @@ float gruc_narrow_round(enum gruc_weights weights, float x)
 static int number_fits(enum gruc_weights weights, float x, int exact)
 {
     float rounded = gruc_narrow_round(weights, x);
+    if (weights == GRUC_WEIGHTS_INT8)
+        return isfinite(x) && !exact;
     if (weights == GRUC_WEIGHTS_F16 && !isfinite(rounded))
         return 0;
     return exact ? bits_of(rounded) == bits_of(x) : !isfinite(x) || isfinite(rounded);
@@ -117,7 +131,7 @@ static int number_fits(enum gruc_weights weights, float x, int exact)
 int gruc_tensor_fits(const struct gruc_tensor *tensor, enum gruc_weights weights, int exact)
 {
     size_t count = (size_t)tensor->rows * tensor->columns;
-    if (weights != GRUC_WEIGHTS_BF16 && weights != GRUC_WEIGHTS_F16)
+    if (weights == GRUC_WEIGHTS_AUTO || weights == GRUC_WEIGHTS_F32)
         return weights == GRUC_WEIGHTS_F32;
     for (size_t i = 0; i < count; i++)
         if (!number_fits(weights, tensor->data[i], exact))
@@ -144,7 +158,7 @@ static enum gruc_status round_tensor(struct gruc_ir *ir, int64_t number, enum gr
 
 enum gruc_status gruc_ir_round_weights(struct gruc_ir *ir, enum gruc_weights weights)
 {
-    if (weights == GRUC_WEIGHTS_F32 || weights == GRUC_WEIGHTS_AUTO)
+    if (weights != GRUC_WEIGHTS_BF16 && weights != GRUC_WEIGHTS_F16)
         return GRUC_OK;
     unsigned char *rounded = GRUC_NEW_ARRAY(ir->arena, unsigned char, ir->n_tensors);
     if (rounded == NULL)

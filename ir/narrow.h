@@ -13,6 +13,7 @@ enum gruc_weights {
     GRUC_WEIGHTS_F32,
     GRUC_WEIGHTS_BF16,
     GRUC_WEIGHTS_F16,
+    GRUC_WEIGHTS_INT8, /* times a scale for each column; by a left operand of 16-bit integers */
     GRUC_WEIGHTS_COUNT
 };
 const char *gruc_narrow_name(enum gruc_weights weights);
@@ -31,11 +32,19 @@ float gruc_float_from_bf16(uint16_t x);
 uint16_t gruc_half_from_float(float x);
 float gruc_float_from_half(uint16_t x);
 
-/* What a weight is worth once stored as F32, BF16 or F16. */
+/* What a weight is worth once stored as BF16 or F16; itself in the other types. */
 float gruc_narrow_round(enum gruc_weights weights, float x);
 
+/* 32-bit integers of a quantized row of width numbers: two bytes each, in whichever form the target
+ * multiplies, up to a multiple of sixteen, and last the float32 scale. */
+uint32_t gruc_quantized_width(uint32_t width);
+/* The largest absolute value of its integers: as many bits as a sum of width products with 8-bit
+ * weights leaves room for in 32, and two signed bytes can hold. */
+int32_t gruc_quantized_largest(uint32_t width);
+enum { GRUC_INT8_LARGEST = 127 };
+
 /* Whether a tensor can be stored so: with the same values when exact, else without making infinite
- * what is not. BF16 holds infinities and NaN, F16 is refused for them. AUTO: no. */
+ * what is not. BF16 holds infinities and NaN, F16 and INT8 are refused for them. AUTO: no. */
 int gruc_tensor_fits(const struct gruc_tensor *tensor, enum gruc_weights weights, int exact);
 
 /* Replaces what products multiply by, GRU kernels included, by its rounded copy in ir's arena where

@@ -2,6 +2,7 @@
 #include "ir/shape.h"
 
 #include "ir/expr.h"
+#include "ir/narrow.h"
 
 static const struct gruc_type scalar = {GRUC_FLOAT32, 0, {-1, 1}, 1, 1};
 
@@ -116,11 +117,13 @@ static const char *infer_matmul(const struct gruc_ir *ir, const struct gruc_op *
     const struct gruc_type *x = type_of(ir, op, 0), *weight = type_of(ir, op, 1);
     *type = *x;
     type->width = weight->width;
-    if (x->dtype != GRUC_FLOAT32 || weight->dtype != GRUC_FLOAT32)
-        return "an operand is not float32";
+    int quantized = gruc_op_weights(op) == GRUC_WEIGHTS_INT8;
+    type->dtype = GRUC_FLOAT32;
+    if (x->dtype != (quantized ? GRUC_INT32 : GRUC_FLOAT32) || weight->dtype != GRUC_FLOAT32)
+        return quantized ? "its operand is not quantized" : "an operand is not float32";
     if (weight->axes != 0)
         return "its second operand is not a matrix";
-    if (weight->rows != x->width)
+    if (x->width != (quantized ? gruc_quantized_width(weight->rows) : weight->rows))
         return "the width of x differs from the rows of the matrix";
     if (op->n_operands < 3)
         return NULL;
@@ -185,6 +188,16 @@ static const char *infer_reduction(const struct gruc_ir *ir, const struct gruc_o
         return NULL;
     type->dtype = wanted;
     return wanted == GRUC_BOOL ? "its operand is not bool" : "its operand is not float32";
+}
+
+static const char *infer_quantize(const struct gruc_ir *ir, const struct gruc_op *op,
+                                  struct gruc_type *type)
+{
+    *type = *type_of(ir, op, 0);
+    enum gruc_dtype from = type->dtype;
+    type->dtype = GRUC_INT32;
+    type->width = gruc_quantized_width(type->width);
+    return from == GRUC_FLOAT32 ? NULL : "its operand is not float32";
 }
 
 static const char *infer_cast(const struct gruc_ir *ir, const struct gruc_op *op,
@@ -375,6 +388,8 @@ const char *gruc_shape_infer(const struct gruc_ir *ir, const struct gruc_op *op,
         return type->axes & GRUC_AXIS_ROWS ? NULL : "an input has rows";
     case GRUC_OP_MATMUL:
         return infer_matmul(ir, op, type);
+    case GRUC_OP_QUANTIZE:
+        return infer_quantize(ir, op, type);
     case GRUC_OP_REDUCE_MAX:
     case GRUC_OP_REDUCE_SUM:
     case GRUC_OP_REDUCE_ANY:

@@ -129,6 +129,7 @@ struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s);
+void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s);
 
 /* ---- a block: n_rows rows by n_vectors vectors of units, at a unit offset ---- */
 enum { CPU_MAX_ROWS = 8, CPU_MAX_VECTORS = 8 };

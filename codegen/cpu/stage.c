@@ -100,6 +100,8 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsig
     out->v_shares = LLVMGetParam(f.function, CPU_STAGE_SHARES);
     if (stage->kind == GRUC_STAGE_REDUCE)
         cpu_emit_reduce(e, out);
+    else if (stage->kind == GRUC_STAGE_QUANTIZE)
+        cpu_emit_quantize(e, out);
     else if (stage->kind == GRUC_STAGE_EMBED)
         cpu_emit_embed(e, out);
     else

@@ -2,7 +2,7 @@
 /* A sweep stage: for each block of units, for each block of rows, the products and what follows.
  * Units are the outer loop, so that a block's weights are read from the nearest cache for all rows
  * but the first. How many rows and vectors a block has is decided here from the registers. */
-#include "codegen/cpu/weights.h"
+#include "codegen/cpu/quantized.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,8 @@ static unsigned gates_of(const struct sweep *w, unsigned *ranges)
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         const struct gruc_product *product = &w->s->stage->products[i];
         unsigned n = (unsigned)product->n_ops;
+        if (product->weights == GRUC_WEIGHTS_INT8)
+            n *= cpu_quantized_planes(w->e->target);
         gates = n > gates ? n : gates;
         unsigned r = gruc_sum_ranges(product->depth);
         *ranges = r > *ranges ? r : *ranges;
@@ -39,8 +41,17 @@ static unsigned panel_of(const struct sweep *w)
 {
     unsigned panel = 1;
     for (size_t i = 0; i < w->s->stage->n_products; i++)
-        panel = w->packed[i].panel > panel ? w->packed[i].panel : panel;
+        if (w->packed[i].product->weights != GRUC_WEIGHTS_INT8 && w->packed[i].panel > panel)
+            panel = w->packed[i].panel;
     return panel;
+}
+
+static int has_integers(const struct sweep *w)
+{
+    int has = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        has |= w->s->stage->products[i].weights == GRUC_WEIGHTS_INT8;
+    return has;
 }
 
 /* Vectors of a block of some rows: as many sums as keep the multipliers busy (each waits four
@@ -53,7 +64,7 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
         return vectors < 2 ? 1 : 2;
     unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
     /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
-    unsigned most = rows == 1 ? 4 + 4 * w->e->target->fma_rate : room;
+    unsigned most = rows > 1 ? room : has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
     double best_cost = 1e30;
     for (unsigned q = panel; q <= CPU_MAX_VECTORS && q <= vectors; q += panel) {
         unsigned sums = rows * gates * q * (rows == 1 ? ranges : 1);
@@ -106,8 +117,12 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
         block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
     }
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
-    for (size_t i = 0; i < w->s->stage->n_products; i++)
-        cpu_emit_product(w->e, &block, i, &w->packed[i]);
+    for (size_t i = 0; i < w->s->stage->n_products; i++) {
+        if (w->packed[i].product->weights == GRUC_WEIGHTS_INT8)
+            cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
+        else
+            cpu_emit_product(w->e, &block, i, &w->packed[i]);
+    }
     cpu_emit_epilogue(w->e, &block);
 }
 

@@ -38,6 +38,25 @@ static void add_half_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBui
     LLVMBuildRet(builder, LLVMBuildFPExt(builder, LLVMGetParam(function, 0), wide, ""));
 }
 
+/* The sum of products of signed 8-bit integers with others, from which LLVM makes a dot product. */
+static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder,
+                          unsigned count, int is_signed)
+{
+    LLVMTypeRef number = LLVMInt32TypeInContext(context);
+    LLVMTypeRef bytes = LLVMVectorType(LLVMInt8TypeInContext(context), count);
+    LLVMTypeRef wide = LLVMVectorType(number, count), parameters[2] = {bytes, bytes};
+    LLVMValueRef function =
+        LLVMAddFunction(module, "dot", LLVMFunctionType(number, parameters, 2, 0));
+    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+    LLVMValueRef a = LLVMGetParam(function, 0), b = LLVMGetParam(function, 1);
+    a = is_signed ? LLVMBuildSExt(builder, a, wide, "") : LLVMBuildZExt(builder, a, wide, "");
+    LLVMValueRef product = LLVMBuildMul(builder, a, LLVMBuildSExt(builder, b, wide, ""), "");
+    unsigned id = LLVMLookupIntrinsicID("llvm.vector.reduce.add", 22);
+    LLVMValueRef add = LLVMGetIntrinsicDeclaration(module, id, &wide, 1);
+    LLVMTypeRef type = LLVMIntrinsicGetType(context, id, &wide, 1);
+    LLVMBuildRet(builder, LLVMBuildCall2(builder, type, add, &product, 1, ""));
+}
+
 /* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
  * compiled and their assembly looked at. */
 static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
@@ -61,7 +80,10 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
     LLVMValueRef round = LLVMGetIntrinsicDeclaration(module, round_id, &vector, 1);
     LLVMTypeRef round_type = LLVMIntrinsicGetType(context, round_id, &vector, 1);
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
+    int is_arm = strncmp(target->triple, "aarch64", 7) == 0;
     add_half_probe(context, module, builder);
+    add_dot_probe(context, module, builder, 16, is_arm);
+    add_dot_probe(context, module, builder, 64, is_arm);
     LLVMMemoryBufferRef text = NULL;
     char *error = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(target->machine, module, LLVMAssemblyFile, &error,
@@ -75,6 +97,17 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
     return text;
 }
 
+/* Whether a line has both an instruction and a kind of register. */
+static int uses(const char *assembly, const char *instruction, const char *prefix)
+{
+    for (const char *at = assembly; (at = strstr(at, instruction)) != NULL; at++) {
+        const char *found = strstr(at, prefix), *end = strchr(at, '\n');
+        if (found != NULL && end != NULL && found < end)
+            return 1;
+    }
+    return 0;
+}
+
 static void describe_x86(struct cpu_target *target, const char *assembly)
 {
     int has_zmm = strstr(assembly, "%zmm") != NULL, has_ymm = strstr(assembly, "%ymm") != NULL;
@@ -86,30 +119,39 @@ static void describe_x86(struct cpu_target *target, const char *assembly)
     if (has_zmm)
         target->has_round = 1; /* vrndscaleps */
     target->has_half = strstr(assembly, "vcvtph2ps") != NULL;
+    int widest = has_zmm ? uses(assembly, "vpdpbusd", "%zmm") : has_ymm;
+    target->dot = uses(assembly, "vpdpbusd", "%xmm") && widest ? CPU_DOT_UNSIGNED : CPU_DOT_PAIRS;
+    if (target->dot == CPU_DOT_PAIRS && has_zmm && !uses(assembly, "vpmaddwd", "%zmm"))
+        target->dot = CPU_DOT_NONE;
 }
 
 static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
+    int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
     target->lanes = 4;
     target->registers = 32;
     target->fma_rate = 2;
     target->has_fma = target->has_round = 1;
     if (strncmp(triple, "riscv64", 7) == 0) {
         target->abi = "lp64d";
-    } else if (strncmp(triple, "x86_64", 6) == 0) {
-        LLVMMemoryBufferRef assembly = compile_probe(target);
-        if (assembly == NULL)
-            return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
-                                   "LLVM cannot emit code for '%s'", triple);
-        describe_x86(target, LLVMGetBufferStart(assembly));
-        LLVMDisposeMemoryBuffer(assembly);
-    } else if (strncmp(triple, "aarch64", 7) == 0) {
-        target->has_half = 1;
-    } else {
-        return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
-                               "target '%s' is none of x86_64, aarch64 and riscv64", triple);
+        return GRUC_OK;
     }
+    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(target) : NULL;
+    if (assembly == NULL)
+        return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                               is_x86 || is_arm
+                                   ? "LLVM cannot emit code for '%s'"
+                                   : "target '%s' is none of x86_64, aarch64 and riscv64",
+                               triple);
+    if (is_x86) {
+        describe_x86(target, LLVMGetBufferStart(assembly));
+    } else {
+        target->has_half = 1;
+        if (uses(LLVMGetBufferStart(assembly), "sdot", "v"))
+            target->dot = CPU_DOT_SIGNED;
+    }
+    LLVMDisposeMemoryBuffer(assembly);
     return GRUC_OK;
 }
 

@@ -5,6 +5,13 @@
 #include "codegen/backend.h"
 #include "codegen/cpu/llvm.h"
 
+enum cpu_dot {
+    CPU_DOT_NONE,     /* 32-bit multiplications */
+    CPU_DOT_PAIRS,    /* pmaddwd: two products of 16-bit integers a lane */
+    CPU_DOT_UNSIGNED, /* vpdpbusd: four, of unsigned with signed 8-bit integers */
+    CPU_DOT_SIGNED,   /* sdot: four, of signed ones */
+};
+
 /* What the emitter knows of the machine it emits for. */
 struct cpu_target {
     LLVMTargetMachineRef machine;
@@ -15,6 +22,7 @@ struct cpu_target {
     int has_fma;          /* else products are rounded before the sum */
     int has_round;        /* rounding to nearest is one instruction */
     int has_half;         /* half precision becomes float32 in one instruction */
+    enum cpu_dot dot;     /* the instruction that products of 8-bit integers use */
     const char *abi;      /* module flag target-abi, NULL: none */
 };
 

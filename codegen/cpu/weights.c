@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How weights of products lie in memory, and how blocks load them. */
-#include "codegen/cpu/weights.h"
+#include "codegen/cpu/quantized.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static const struct gruc_tensor *weight_tensor(const struct gruc_ir *ir, gruc_re
     return &ir->tensors[gruc_op_integer(gruc_ir_def(ir, param), GRUC_ATTRIBUTE_TENSOR, 0)];
 }
 
-static const float *weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k)
+const float *cpu_weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k)
 {
     const struct gruc_op *op = gruc_ir_def(ir, param);
     const struct gruc_tensor *tensor = weight_tensor(ir, param);
@@ -97,7 +97,7 @@ static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
         return;
     for (size_t gate = 0; gate < product->n_ops; gate++) {
         gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
-        rows[gate] = weight_row(e->ir, param, 0);
+        rows[gate] = cpu_weight_row(e->ir, param, 0);
         columns[gate] = weight_tensor(e->ir, param)->columns;
     }
     for (size_t k = 0; k < depth; k += PACKED_AT_ONCE)
@@ -116,7 +116,7 @@ static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
         size_t offset = cpu_blob_reserve(&e->blob, bytes + CPU_VECTOR_PAD * sizeof(float));
         if (e->blob.failed)
             return;
-        memcpy(e->blob.bytes + offset, weight_row(e->ir, op->operands[2], 0), bytes);
+        memcpy(e->blob.bytes + offset, cpu_weight_row(e->ir, op->operands[2], 0), bytes);
         packed->bias[gate] = offset;
     }
 }
@@ -130,7 +130,10 @@ void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product,
         e->failed = 1;
         return;
     }
-    pack_weights(e, out);
+    if (product->weights == GRUC_WEIGHTS_INT8)
+        cpu_pack_quantized(e, out);
+    else
+        pack_weights(e, out);
     pack_biases(e, out);
 }
 

@@ -12,13 +12,17 @@ struct cpu_packed {
     const struct gruc_product *product;
     uint32_t width;               /* units */
     unsigned lanes;               /* units in a vector */
-    unsigned panel;               /* vectors whose weights lie lane by lane side by side */
+    unsigned panel;               /* vectors, of int8 numbers k, that lie side by side in a lane */
     size_t weights;               /* offset in the packed weights */
     size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
+    size_t scale[CPU_MAX_GATES];  /* of int8: a number a unit, and what its sum starts from */
+    size_t start[CPU_MAX_GATES];
 };
 
 /* A block that does not have all vectors has a multiple of so many. */
 unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes);
+/* Row k of the weights that a param operation names. */
+const float *cpu_weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k);
 /* Appends the product's weights and biases to the packed weights. */
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
                       unsigned lanes, struct cpu_packed *out);

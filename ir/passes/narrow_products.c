@@ -3,12 +3,13 @@
  * gruc takes a narrower type only where every weight has the same value in it and where it gains: bf16
  * when float32 would fill half of a first-level cache, f16, which costs more to widen, when it would
  * leave the second level. */
-#include "ir/build.h"
 #include "ir/passes/passes.h"
-
-#include <string.h>
+#include "ir/passes/rewrite.h"
 
 enum { LEAST_BF16_BYTES = 16 * 1024, LEAST_F16_BYTES = 1024 * 1024 };
+
+/* Quantizing a row costs more than a short product gains; a sum of so many products fits 32 bits. */
+enum { LEAST_INT8_DEPTH = 24, MOST_INT8_DEPTH = 1 << 17, LEAST_INT8_WIDTH = 4 };
 
 static enum gruc_weights choose(const struct gruc_tensor *tensor, enum gruc_weights wanted)
 {
@@ -22,29 +23,80 @@ static enum gruc_weights choose(const struct gruc_tensor *tensor, enum gruc_weig
     return GRUC_WEIGHTS_F32;
 }
 
+struct narrowing {
+    struct gruc_ir *ir;
+    enum gruc_weights wanted;
+    enum gruc_weights *chosen; /* by tensor; AUTO: not yet */
+};
+
+static enum gruc_weights choose_for(struct narrowing *n, const struct gruc_op *op)
+{
+    int64_t number = gruc_matmul_tensor(n->ir, op);
+    const struct gruc_type *matrix = &n->ir->values[op->operands[1]].type;
+    if (n->chosen[number] == GRUC_WEIGHTS_AUTO)
+        n->chosen[number] = choose(&n->ir->tensors[number], n->wanted);
+    if (n->chosen[number] == GRUC_WEIGHTS_INT8 &&
+        (matrix->rows < LEAST_INT8_DEPTH || matrix->rows > MOST_INT8_DEPTH ||
+         matrix->width < LEAST_INT8_WIDTH))
+        return GRUC_WEIGHTS_F32;
+    return n->chosen[number];
+}
+
+/* x quantized, once for all products by it. */
+static gruc_ref quantized(struct gruc_rewrite *rewrite, gruc_ref x)
+{
+    const struct gruc_ir *ir = rewrite->builder.ir;
+    const struct gruc_region *region = &ir->regions[rewrite->builder.region];
+    for (size_t i = 0; i < region->n_ops; i++) {
+        const struct gruc_op *op = &ir->ops[region->ops[i]];
+        if (op->code == GRUC_OP_QUANTIZE && op->operands[0] == x)
+            return op->results[0];
+    }
+    return gruc_build_unary(&rewrite->builder, GRUC_OP_QUANTIZE, x);
+}
+
+static void narrow(struct gruc_rewrite *rewrite, const struct gruc_op *op,
+                   enum gruc_weights weights)
+{
+    struct gruc_attribute attribute = {GRUC_ATTRIBUTE_WEIGHTS,
+                                       {.text = gruc_narrow_name(weights)}};
+    gruc_ref operands[3] = {op->operands[0], op->operands[1]};
+    if (op->n_operands > 2)
+        operands[2] = op->operands[2];
+    if (weights == GRUC_WEIGHTS_INT8)
+        operands[0] = quantized(rewrite, operands[0]);
+    gruc_ref product = gruc_build_value(&rewrite->builder, GRUC_OP_MATMUL, operands,
+                                        op->n_operands, &attribute, 1);
+    gruc_rewrite_replace(rewrite, op->results[0], product);
+}
+
+static enum gruc_status narrow_region(struct narrowing *n, gruc_ref region)
+{
+    struct gruc_rewrite rewrite;
+    GRUC_TRY(gruc_rewrite_begin(n->ir, region, &rewrite));
+    for (size_t i = 0; i < rewrite.n_old; i++) {
+        struct gruc_op op = *gruc_rewrite_op(&rewrite, i); /* building moves operations */
+        enum gruc_weights weights = op.code == GRUC_OP_MATMUL ? choose_for(n, &op)
+                                                              : GRUC_WEIGHTS_F32;
+        if (weights == GRUC_WEIGHTS_F32)
+            gruc_rewrite_keep(&rewrite, i);
+        else
+            narrow(&rewrite, &op, weights);
+    }
+    gruc_rewrite_finish(&rewrite);
+    return n->ir->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+}
+
 enum gruc_status gruc_pass_narrow_products(struct gruc_ir *ir,
                                            const struct gruc_pass_options *options,
                                            struct gruc_diag *diag)
 {
     (void)diag;
-    enum gruc_weights *chosen = GRUC_NEW_ARRAY(ir->arena, enum gruc_weights, ir->n_tensors);
-    if (chosen == NULL)
+    struct narrowing n = {ir, options->weights,
+                          GRUC_NEW_ARRAY(ir->arena, enum gruc_weights, ir->n_tensors)};
+    if (n.chosen == NULL)
         return GRUC_ERROR_MEMORY;
-    for (size_t i = 0; i < ir->n_ops; i++) {
-        struct gruc_op *op = &ir->ops[i];
-        if (op->code != GRUC_OP_MATMUL)
-            continue;
-        int64_t number = gruc_matmul_tensor(ir, op);
-        if (chosen[number] == GRUC_WEIGHTS_AUTO) /* not yet */
-            chosen[number] = choose(&ir->tensors[number], options->weights);
-        if (chosen[number] == GRUC_WEIGHTS_F32)
-            continue;
-        op->attributes = GRUC_NEW(ir->arena, struct gruc_attribute);
-        if (op->attributes == NULL)
-            return GRUC_ERROR_MEMORY;
-        op->n_attributes = 1;
-        *op->attributes = (struct gruc_attribute){
-            GRUC_ATTRIBUTE_WEIGHTS, {.text = gruc_narrow_name(chosen[number])}};
-    }
+    for (size_t region = 0; region < ir->n_regions; region++)
+        GRUC_TRY(narrow_region(&n, (gruc_ref)region));
     return GRUC_OK;
 }

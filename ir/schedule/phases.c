@@ -146,7 +146,7 @@ static struct gruc_type domain(const struct gruc_ir *ir, const struct gruc_op *o
 static int reads_in_place(enum gruc_opcode code)
 {
     return code == GRUC_OP_COPY || gruc_opcode_reads_ids(code) || code == GRUC_OP_SCAN ||
-           code == GRUC_OP_TO_INT;
+           code == GRUC_OP_TO_INT || code == GRUC_OP_QUANTIZE;
 }
 
 static void visit_operation(struct phasing *p, gruc_ref op_ref)

@@ -122,6 +122,8 @@ static enum gruc_stage_kind kind_of(enum gruc_opcode code)
     case GRUC_OP_REDUCE_ANY:
     case GRUC_OP_SPARSEMAX_THRESHOLD:
         return GRUC_STAGE_REDUCE;
+    case GRUC_OP_QUANTIZE:
+        return GRUC_STAGE_QUANTIZE;
     case GRUC_OP_EMBED:
     case GRUC_OP_ONE_HOT:
         return GRUC_STAGE_EMBED;
@@ -169,7 +171,7 @@ static void add_product(struct staging *g, struct gruc_stage *stage, gruc_ref op
         *product = (struct gruc_product){
             .left = op->operands[0],
             .weights = weights,
-            .depth = g->s->ir->values[op->operands[0]].type.width,
+            .depth = g->s->ir->values[op->operands[1]].type.rows,
         };
     }
     if (gruc_arena_grow(arena, (void **)&product->ops, product->n_ops, &product->ops_capacity,

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "codegen/cpu/quantized.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The offsets of both planes' bytes when they are unsigned, in units of the lower one. */
+enum { MAX_SUMS = 96, UNROLL = 4, LEAST_CHAINS = 8, OFFSET = 0x8080 };
+
+unsigned cpu_quantized_group(const struct cpu_target *target)
+{
+    return target->dot == CPU_DOT_UNSIGNED || target->dot == CPU_DOT_SIGNED ? 4 : 2;
+}
+
+unsigned cpu_quantized_planes(const struct cpu_target *target)
+{
+    return cpu_quantized_group(target) == 4 ? 2 : 1;
+}
+
+uint64_t cpu_quantized_plane(uint32_t depth)
+{
+    return (gruc_quantized_width(depth) - 1) * sizeof(int32_t) / 2;
+}
+
+/* ---- packing ---- */
+
+static uint32_t groups_of(const struct cpu_packed *packed)
+{
+    return (packed->product->depth + packed->panel - 1) / packed->panel;
+}
+
+/* Bytes of one gate's weights at one group of k, for a vector of units; a byte for each k. */
+static uint64_t gate_bytes(const struct cpu_packed *packed)
+{
+    return (uint64_t)packed->lanes * packed->panel;
+}
+
+static uint64_t vector_bytes(const struct cpu_packed *packed)
+{
+    return gate_bytes(packed) * packed->product->n_ops * groups_of(packed);
+}
+
+/* One unit of one gate: its weights to their places in the packed bytes. */
+static void pack_column(struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
+                        size_t unit, float *scale, uint32_t *start)
+{
+    gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
+    size_t lanes = packed->lanes, group = packed->panel;
+    double largest = 0;
+    int32_t sum = 0;
+    for (size_t k = 0; k < packed->product->depth; k++)
+        largest = fmax(largest, fabs((double)cpu_weight_row(e->ir, param, k)[unit]));
+    unsigned char *out = e->blob.bytes + packed->weights + unit / lanes * vector_bytes(packed) +
+                         gate * gate_bytes(packed) + unit % lanes * group;
+    for (size_t k = 0; k < packed->product->depth && largest > 0; k++) {
+        double ratio = (double)cpu_weight_row(e->ir, param, k)[unit] / largest;
+        int8_t number = (int8_t)nearbyint(ratio * GRUC_INT8_LARGEST);
+        memcpy(out + k / group * packed->product->n_ops * gate_bytes(packed) + k % group, &number,
+               1);
+        sum += number;
+    }
+    *scale = (float)(largest / GRUC_INT8_LARGEST);
+    *start = e->target->dot == CPU_DOT_UNSIGNED ? 0u - OFFSET * (uint32_t)sum : 0;
+}
+
+void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
+{
+    size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes, bytes;
+    size_t column_bytes = vectors * packed->lanes * sizeof(float);
+    packed->panel = cpu_quantized_group(e->target);
+    if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
+        e->failed = 1;
+        return;
+    }
+    packed->weights = cpu_blob_reserve(&e->blob, bytes);
+    for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
+        packed->scale[gate] = cpu_blob_reserve(&e->blob, column_bytes);
+        packed->start[gate] = cpu_blob_reserve(&e->blob, column_bytes);
+        for (size_t unit = 0; unit < packed->width && !e->blob.failed; unit++) {
+            float scale;
+            uint32_t start;
+            pack_column(e, packed, gate, unit, &scale, &start);
+            memcpy(e->blob.bytes + packed->scale[gate] + unit * sizeof scale, &scale, sizeof scale);
+            memcpy(e->blob.bytes + packed->start[gate] + unit * sizeof start, &start, sizeof start);
+        }
+    }
+}
+
+/* ---- products ---- */
+
+struct sums {
+    struct cpu_emitter *e;
+    struct cpu_block *block;
+    const struct cpu_packed *packed;
+    LLVMValueRef v_weights;            /* of the block's first vector */
+    LLVMValueRef v_left[CPU_MAX_ROWS]; /* quantized row */
+    LLVMValueRef v_sum[MAX_SUMS];      /* [chain][plane][gate][vector][row] */
+    unsigned gates, planes, chains;
+    unsigned each, count;              /* sums of a plane and of a chain */
+};
+
+static LLVMTypeRef integers(const struct sums *s)
+{
+    return l_vector(s->e->t_i32, s->block->lanes);
+}
+
+static LLVMValueRef call(struct cpu_emitter *e, const char *name, LLVMTypeRef *overloads,
+                         size_t n_overloads, LLVMValueRef *arguments, unsigned count)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overloads, n_overloads);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, overloads, n_overloads);
+    return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
+}
+
+/* Pairs of 16-bit integers in 32-bit lanes without an instruction for their dot product. */
+static LLVMValueRef multiply_pairs(struct sums *s, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMBuilderRef builder = s->e->builder;
+    LLVMValueRef v_16 = l_splat(s->e, LLVMConstInt(s->e->t_i32, 16, 0), s->block->lanes);
+    LLVMValueRef upper = LLVMBuildMul(builder, LLVMBuildAShr(builder, a, v_16, ""),
+                                      LLVMBuildAShr(builder, b, v_16, ""), "");
+    a = LLVMBuildAShr(builder, LLVMBuildShl(builder, a, v_16, ""), v_16, "");
+    b = LLVMBuildAShr(builder, LLVMBuildShl(builder, b, v_16, ""), v_16, "");
+    return LLVMBuildAdd(builder, upper, LLVMBuildMul(builder, a, b, ""), "");
+}
+
+/* Pairs: the weights widen to 16 bits, which the row has. */
+static LLVMValueRef add_pairs(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLVMValueRef sum)
+{
+    static const struct {
+        unsigned lanes;
+        const char *name;
+    } names[] = {{4, "llvm.x86.sse2.pmadd.wd"}, {8, "llvm.x86.avx2.pmadd.wd"},
+                 {16, "llvm.x86.avx512.pmaddw.d.512"}};
+    struct cpu_emitter *e = s->e;
+    LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), 2 * s->block->lanes);
+    LLVMValueRef v = NULL, operands[2];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (e->target->dot == CPU_DOT_PAIRS && names[i].lanes == s->block->lanes) {
+            operands[0] = LLVMBuildBitCast(e->builder, x, pairs, "");
+            operands[1] = w;
+            v = call(e, names[i].name, NULL, 0, operands, 2);
+        }
+    if (v == NULL)
+        v = multiply_pairs(s, x, LLVMBuildBitCast(e->builder, w, integers(s), ""));
+    return LLVMBuildAdd(e->builder, sum, v, "");
+}
+
+/* sum plus the dot products of the lanes of a row, the same in each, and of weights. */
+static LLVMValueRef add_dots(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLVMValueRef sum)
+{
+    struct cpu_emitter *e = s->e;
+    unsigned lanes = s->block->lanes;
+    LLVMTypeRef bytes = l_vector(e->t_i8, 4 * lanes);
+    if (e->target->dot == CPU_DOT_UNSIGNED) {
+        LLVMValueRef operands[3] = {sum, x, LLVMBuildBitCast(e->builder, w, integers(s), "")};
+        return call(e, lanes == 16  ? "llvm.x86.avx512.vpdpbusd.512"
+                       : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256"
+                                    : "llvm.x86.avx512.vpdpbusd.128",
+                    NULL, 0, operands, 3);
+    }
+    if (e->target->dot == CPU_DOT_SIGNED) {
+        LLVMTypeRef overloads[2] = {integers(s), bytes};
+        LLVMValueRef operands[3] = {sum, w, LLVMBuildBitCast(e->builder, x, bytes, "")};
+        return call(e, "llvm.aarch64.neon.sdot", overloads, 2, operands, 3);
+    }
+    return add_pairs(s, x, w, sum);
+}
+
+/* The weights of group v_group of k. */
+static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate,
+                               LLVMValueRef v_group)
+{
+    struct cpu_emitter *e = s->e;
+    uint64_t fixed = vector * vector_bytes(s->packed) + gate * gate_bytes(s->packed);
+    LLVMValueRef v_offset = l_add(e, l_mul(e, v_group, l_i64(e, gate_bytes(s->packed) * s->gates)),
+                                  l_i64(e, fixed));
+    unsigned count = s->block->lanes * s->packed->panel;
+    LLVMValueRef v =
+        l_load(e, l_vector(e->t_i8, count), l_offset(e, s->v_weights, v_offset), 4);
+    LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), count);
+    return s->packed->panel == 2 ? LLVMBuildSExt(e->builder, v, pairs, "") : v;
+}
+
+/* Plane by plane: registers hold the rows of one at a time. */
+static void add_group(struct sums *s, LLVMValueRef v_group, unsigned chain)
+{
+    struct cpu_emitter *e = s->e;
+    LLVMValueRef *sum = &s->v_sum[chain * s->count];
+    for (unsigned plane = 0; plane < s->planes; plane++) {
+        LLVMValueRef v_x[CPU_MAX_ROWS];
+        uint64_t first = plane * cpu_quantized_plane(s->packed->product->depth);
+        for (unsigned row = 0; row < s->block->n_rows; row++) {
+            LLVMValueRef v_offset = l_add(e, l_mul(e, v_group, l_i64(e, 4)), l_i64(e, first));
+            LLVMValueRef v_at = l_offset(e, s->v_left[row], v_offset);
+            v_x[row] = l_splat(e, l_load(e, e->t_i32, v_at, 4), s->block->lanes);
+        }
+        for (unsigned i = 0; i < s->gates * s->block->n_vectors; i++) {
+            LLVMValueRef w =
+                load_group(s, i % s->block->n_vectors, i / s->block->n_vectors, v_group);
+            for (unsigned row = 0; row < s->block->n_rows; row++, sum++)
+                *sum = add_dots(s, v_x[row], w, *sum);
+        }
+    }
+}
+
+static void accumulate(struct sums *s)
+{
+    struct cpu_emitter *e = s->e;
+    uint32_t groups = groups_of(s->packed), looped = groups / UNROLL * UNROLL;
+    unsigned count = s->count * s->chains;
+    if (looped > 0) {
+        LLVMValueRef v_phi[MAX_SUMS], v_zero = l_i64(e, 0);
+        LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_loop = l_block(e, "k");
+        LLVMBuildBr(e->builder, b_loop);
+        LLVMPositionBuilderAtEnd(e->builder, b_loop);
+        LLVMValueRef v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
+        LLVMAddIncoming(v_index, &v_zero, &b_before, 1);
+        for (unsigned i = 0; i < count; i++) {
+            v_phi[i] = LLVMBuildPhi(e->builder, integers(s), "");
+            LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_before, 1);
+            s->v_sum[i] = v_phi[i];
+        }
+        for (unsigned u = 0; u < UNROLL; u++)
+            add_group(s, l_add(e, v_index, l_i64(e, u)), u % s->chains);
+        LLVMValueRef v_next = l_add(e, v_index, l_i64(e, UNROLL));
+        LLVMAddIncoming(v_index, &v_next, &b_loop, 1);
+        for (unsigned i = 0; i < count; i++)
+            LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_loop, 1);
+        LLVMBasicBlockRef b_after = l_block(e, "after");
+        LLVMValueRef v_more =
+            LLVMBuildICmp(e->builder, LLVMIntULT, v_next, l_i64(e, looped), "");
+        LLVMBuildCondBr(e->builder, v_more, b_loop, b_after);
+        LLVMPositionBuilderAtEnd(e->builder, b_after);
+    }
+    for (uint32_t group = looped; group < groups; group++)
+        add_group(s, l_i64(e, group), group % s->chains);
+}
+
+/* Chains and planes to one sum each. */
+static void join(struct sums *s)
+{
+    LLVMBuilderRef builder = s->e->builder;
+    for (unsigned i = s->count; i < s->count * s->chains; i++)
+        s->v_sum[i % s->count] = LLVMBuildAdd(builder, s->v_sum[i % s->count], s->v_sum[i], "");
+    LLVMValueRef v_8 = l_splat(s->e, LLVMConstInt(s->e->t_i32, 8, 0), s->block->lanes);
+    for (unsigned i = s->each; i < s->count; i++) {
+        LLVMValueRef v_upper = LLVMBuildShl(builder, s->v_sum[i], v_8, "");
+        s->v_sum[i - s->each] = LLVMBuildAdd(builder, s->v_sum[i - s->each], v_upper, "");
+    }
+}
+
+static LLVMValueRef load_column(struct sums *s, size_t offset, LLVMTypeRef element,
+                                unsigned vector)
+{
+    struct cpu_emitter *e = s->e;
+    LLVMValueRef v_unit =
+        l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * s->block->lanes));
+    LLVMValueRef v_offset = l_add(e, l_i64(e, offset), l_mul(e, v_unit, l_i64(e, 4)));
+    return l_load(e, l_vector(element, s->block->lanes), l_offset(e, e->v_weights, v_offset), 4);
+}
+
+/* What the offset of unsigned numbers adds to a sum is taken off at its start. */
+static void start(struct sums *s)
+{
+    for (unsigned i = 0; i < s->count * s->chains; i++) {
+        unsigned column = i / s->block->n_rows, vector = column % s->block->n_vectors;
+        unsigned gate = column / s->block->n_vectors % s->gates;
+        s->v_sum[i] = i < s->each && s->e->target->dot == CPU_DOT_UNSIGNED
+                          ? load_column(s, s->packed->start[gate], s->e->t_i32, vector)
+                          : LLVMConstNull(integers(s));
+    }
+}
+
+/* sum * (scale of the row * scale of the column) + bias, rounded after each operation. */
+static void finish(struct sums *s)
+{
+    struct cpu_emitter *e = s->e;
+    LLVMTypeRef numbers = l_vector(e->t_float, s->block->lanes);
+    uint64_t scale_at = (gruc_quantized_width(s->packed->product->depth) - 1) * sizeof(float);
+    for (unsigned row = 0; row < s->block->n_rows; row++) {
+        LLVMValueRef v_at = l_offset(e, s->v_left[row], l_i64(e, scale_at));
+        LLVMValueRef v_row = l_splat(e, l_load(e, e->t_float, v_at, 4), s->block->lanes);
+        for (unsigned gate = 0; gate < s->gates; gate++)
+            for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
+                unsigned i = (gate * s->block->n_vectors + vector) * s->block->n_rows + row;
+                LLVMValueRef v_unit = l_add(e, s->block->v_unit,
+                                            l_i64(e, (uint64_t)vector * s->block->lanes));
+                LLVMValueRef v_scale = load_column(s, s->packed->scale[gate], e->t_float, vector);
+                LLVMValueRef v = LLVMBuildSIToFP(e->builder, s->v_sum[i], numbers, "");
+                v_scale = LLVMBuildFMul(e->builder, v_row, v_scale, "");
+                v = LLVMBuildFMul(e->builder, v, v_scale, "");
+                if (s->packed->bias[gate] != SIZE_MAX)
+                    v = LLVMBuildFAdd(e->builder, v,
+                                      cpu_load_bias(e, s->packed, gate, v_unit), "");
+                gruc_ref value = e->ir->ops[s->packed->product->ops[gate]].results[0];
+                size_t index = ((size_t)e->local[value] * s->block->n_rows + row) *
+                                   s->block->n_vectors + vector;
+                s->block->values[index] = v;
+            }
+    }
+}
+
+void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                                const struct cpu_packed *packed)
+{
+    struct sums s = {.e = e, .block = block, .packed = packed, .chains = 1,
+                     .gates = (unsigned)packed->product->n_ops,
+                     .planes = cpu_quantized_planes(e->target)};
+    const struct cpu_edge *edge = &block->stage->edges[product];
+    s.each = block->n_rows * block->n_vectors * s.gates;
+    s.count = s.each * s.planes;
+    while (s.chains < UNROLL && s.count * s.chains < LEAST_CHAINS &&
+           2 * s.chains <= groups_of(packed))
+        s.chains *= 2;
+    if (s.count * s.chains > MAX_SUMS) {
+        e->failed = 1;
+        return;
+    }
+    LLVMValueRef v_offset =
+        l_mul(e, block->v_unit, l_i64(e, vector_bytes(packed) / packed->lanes));
+    s.v_weights = l_offset(e, e->v_weights, l_add(e, l_i64(e, packed->weights), v_offset));
+    for (unsigned row = 0; row < block->n_rows; row++)
+        s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
+    start(&s);
+    accumulate(&s);
+    join(&s);
+    finish(&s);
+}

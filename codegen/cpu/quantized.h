@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRUC_CODEGEN_CPU_QUANTIZED_H
+#define GRUC_CODEGEN_CPU_QUANTIZED_H
+
+/* Private to codegen/cpu: products by 8-bit weights. A row is quantized by its largest number, to as
+ * many bits as keep the sums in 32, a column of weights by its own, to -127..127. The sums are exact,
+ * so every target has the same. Where an instruction multiplies bytes, a row is two planes of bytes:
+ * the lower ones and the upper ones. */
+
+#include "codegen/cpu/weights.h"
+
+/* How many k share a 32-bit lane: as many as the dot product of the target takes. */
+unsigned cpu_quantized_group(const struct cpu_target *target);
+/* Planes of a row, whose sums are kept apart; bytes from one to the next. */
+unsigned cpu_quantized_planes(const struct cpu_target *target);
+uint64_t cpu_quantized_plane(uint32_t depth);
+
+/* Fills in weights, scale and start of a product with 8-bit weights. */
+void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed);
+/* The product's sums as values of its matmul operations. */
+void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                                const struct cpu_packed *packed);
+
+#endif
