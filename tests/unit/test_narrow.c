@@ -118,8 +118,8 @@ static enum gruc_weights chosen(float number, uint32_t units, enum gruc_weights 
 static void test_choice(void)
 {
     const float third = 1.0f / 3, half_only = 1.0f + 0x1p-10f;
-    CU_ASSERT_EQUAL(chosen(0.5f, 64, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_BF16);
-    CU_ASSERT_EQUAL(chosen(0.5f, 63, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(0.5f, 128, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_BF16);
+    CU_ASSERT_EQUAL(chosen(0.5f, 127, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
     CU_ASSERT_EQUAL(chosen(half_only, 512, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F16);
     CU_ASSERT_EQUAL(chosen(half_only, 511, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
     CU_ASSERT_EQUAL(chosen(third, 512, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
