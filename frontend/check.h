@@ -60,7 +60,8 @@ enum gruc_status gruc_check_add_mask(struct gruc_checker *checker, enum gruc_mas
                                      struct gruc_edge *edge, double value, struct gruc_mark mark,
                                      struct gruc_mask **out);
 
-/* The arguments that say how a weight is filled, penalised and bounded; GRUC_ARGUMENT_COUNT: none. */
+/* The arguments that say how a weight is filled, penalised and bounded; of the last two
+ * GRUC_ARGUMENT_COUNT says that there is none. */
 struct gruc_weight_arguments {
     enum gruc_argument_id initializer, regularizer, constraint;
 };

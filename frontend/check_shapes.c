@@ -251,8 +251,8 @@ static void check_category_encoding(struct gruc_checker *checker, struct gruc_la
         return;
     struct gruc_dim dims[GRUC_MODEL_MAX_RANK];
     memcpy(dims, ids->dims, sizeof dims);
-    uint64_t count = (uint64_t)gruc_layer_integer(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_num_tokens);
-    dims[rank] = (struct gruc_dim){-1, count};
+    int64_t count = gruc_layer_integer(layer, GRUC_ARGUMENT_CATEGORY_ENCODING_num_tokens);
+    dims[rank] = (struct gruc_dim){-1, (uint64_t)count};
     gruc_check_set_shape(checker, layer, 0, rank + 1, dims);
     gruc_check_same_layout(checker, ids, layer->results[0], layer->mark);
 }

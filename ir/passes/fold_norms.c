@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch_norm is x s + (beta - mean s) with s = gamma / sqrt(variance + epsilon). It goes into the
  * weights of the product that makes x, where nothing else reads that, or of the products that read
- * it, where nothing else does; else a few pointwise operations are left. New weights are computed in
- * double and rounded once. */
+ * it, where nothing else does; else a few pointwise operations are left. New weights are computed
+ * in double and rounded once. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 #include "ir/passes/uses.h"

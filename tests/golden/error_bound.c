@@ -472,7 +472,7 @@ struct test_bound *test_bound_create(const char *path, const char *text, size_t 
     gruc_arena_init(&b->arena);
     struct gruc_compilation compilation;
     gruc_compilation_init(&compilation, options);
-    struct gruc_pass_options pass_options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options pass_options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     if (gruc_model_parse(path, text, length, options, &b->handle) == GRUC_OK &&
         gruc_compile_lower(&compilation, b->handle, &b->arena, &b->ir) == GRUC_OK &&
         (b->n_given = b->ir->n_tensors, 1) &&
