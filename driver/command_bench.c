@@ -45,10 +45,11 @@ static uint64_t steps_of_call(const struct bench *bench)
     for (uint32_t i = 0; i < bench->info->n_inputs; i++) {
         const struct gruc_array *array = &bench->arrays[i];
         const struct gruc_tensor_info *tensor = gruc_module_tensors(bench->info) + i;
-        for (uint32_t k = 0; k + 1 < tensor->rank; k++) {
-            if (tensor->dims[k] <= GRUC_DIM_STEPS(0))
+        for (uint32_t k = 0; k < tensor->rank; k++) {
+            if (tensor->dims[k] <= GRUC_DIM_STEPS(0)) /* of ids and masks the last axis too */
                 return bench->steps;
-            if (tensor->dims[k] != GRUC_DIM_BATCH && (uint64_t)array->dims[k] > known)
+            int is_width = k + 1 == tensor->rank;
+            if (!is_width && tensor->dims[k] != GRUC_DIM_BATCH && (uint64_t)array->dims[k] > known)
                 known = (uint64_t)array->dims[k];
         }
     }
