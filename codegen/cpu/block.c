@@ -91,6 +91,7 @@ static LLVMValueRef load_weight(struct cpu_emitter *e, const struct cpu_block *b
         return LLVMGetUndef(l_vector(e->t_float, block->lanes));
     memcpy(e->blob.bytes + offset, tensor->data + row * tensor->columns + column,
            type->width * sizeof(float));
+    offset = cpu_blob_settle(&e->blob, offset);
     LLVMValueRef address = l_offset(e, e->v_weights, l_i64(e, offset));
     if (type->width == 1)
         return l_splat(e, l_load(e, e->t_float, address, 4), block->lanes);

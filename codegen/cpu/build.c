@@ -2,6 +2,7 @@
 /* Small builders over LLVM's. */
 #include "codegen/cpu/emitter.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -42,8 +43,46 @@ size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size)
     return start;
 }
 
+struct cpu_piece {
+    size_t offset, size;
+};
+
+static void keep_piece(struct cpu_blob *blob, size_t offset, size_t size)
+{
+    if (blob->n_pieces == blob->pieces_capacity) {
+        size_t capacity = blob->pieces_capacity == 0 ? 32 : 2 * blob->pieces_capacity;
+        struct cpu_piece *pieces = realloc(blob->pieces, capacity * sizeof *pieces);
+        if (pieces == NULL) {
+            blob->failed = 1;
+            return;
+        }
+        blob->pieces = pieces;
+        blob->pieces_capacity = capacity;
+    }
+    blob->pieces[blob->n_pieces++] = (struct cpu_piece){.offset = offset, .size = size};
+}
+
+size_t cpu_blob_settle(struct cpu_blob *blob, size_t offset)
+{
+    if (blob->failed)
+        return 0;
+    size_t size = blob->size - offset;
+    for (size_t i = 0; i < blob->n_pieces; i++) {
+        size_t earlier = blob->pieces[i].offset;
+        if (blob->pieces[i].size != size ||
+            memcmp(blob->bytes + earlier, blob->bytes + offset, size) != 0)
+            continue;
+        memset(blob->bytes + offset, 0, size); /* as reserved bytes are */
+        blob->size = offset;
+        return earlier;
+    }
+    keep_piece(blob, offset, size);
+    return offset;
+}
+
 void cpu_blob_finish(struct cpu_blob *blob)
 {
+    free(blob->pieces);
     if (blob->bytes != NULL)
         munmap(blob->bytes, blob->capacity);
     *blob = (struct cpu_blob){0};

@@ -46,7 +46,7 @@ static size_t pack_tables(struct cpu_emitter *e, const struct gruc_stage *stage,
         pack_table(e, op, offset + column, *row_bytes);
         column += (size_t)padded_width(e, op) * sizeof(float);
     }
-    return offset;
+    return cpu_blob_settle(&e->blob, offset);
 }
 
 /* The id of row v_index, counted from the start of the table. */

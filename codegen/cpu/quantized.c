@@ -72,10 +72,12 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
         e->failed = 1;
         return;
     }
-    packed->weights = cpu_blob_reserve(&e->blob, bytes);
+    size_t numbers = (bytes + CPU_BLOB_ALIGNMENT - 1) / CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
+    packed->weights = cpu_blob_reserve(&e->blob,
+                                       numbers + 2 * packed->product->n_ops * column_bytes);
     for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
-        packed->scale[gate] = cpu_blob_reserve(&e->blob, column_bytes);
-        packed->start[gate] = cpu_blob_reserve(&e->blob, column_bytes);
+        packed->scale[gate] = packed->weights + numbers + 2 * gate * column_bytes;
+        packed->start[gate] = packed->scale[gate] + column_bytes;
         for (size_t unit = 0; unit < packed->width && !e->blob.failed; unit++) {
             float scale;
             uint32_t start;
@@ -83,6 +85,12 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
             memcpy(e->blob.bytes + packed->scale[gate] + unit * sizeof scale, &scale, sizeof scale);
             memcpy(e->blob.bytes + packed->start[gate] + unit * sizeof start, &start, sizeof start);
         }
+    }
+    size_t from = packed->weights, to = cpu_blob_settle(&e->blob, from);
+    packed->weights = to;
+    for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
+        packed->scale[gate] = packed->scale[gate] - from + to;
+        packed->start[gate] = packed->start[gate] - from + to;
     }
 }
 

@@ -103,6 +103,7 @@ static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
     for (size_t k = 0; k < depth; k += PACKED_AT_ONCE)
         pack_part(packed, rows, columns, k, depth - k < PACKED_AT_ONCE ? depth : k + PACKED_AT_ONCE,
                   e->blob.bytes);
+    packed->weights = cpu_blob_settle(&e->blob, packed->weights);
 }
 
 static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
@@ -117,7 +118,7 @@ static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
         if (e->blob.failed)
             return;
         memcpy(e->blob.bytes + offset, cpu_weight_row(e->ir, op->operands[2], 0), bytes);
-        packed->bias[gate] = offset;
+        packed->bias[gate] = cpu_blob_settle(&e->blob, offset);
     }
 }
 
