@@ -6,7 +6,7 @@
 
 #include "ir/ir.h"
 
-/* A row's state structure: at its start a uint32 that is 1 once a call with GRUC_ARGS_CARRY has
+/* A row's state structure: at its start a uint32 that is not 0 once a call with GRUC_ARGS_CARRY has
  * stored into it, then each slot as float32 at the offset its state's info gives. */
 enum { GRUC_STATE_STARTED_OFFSET = 0, GRUC_STATE_SLOT_ALIGNMENT = 16 };
 

@@ -73,6 +73,7 @@ suite narrow sh tests/narrow.sh
 suite random "$build/tests/random/random" --jobs "$jobs"
 suite activations "$build/tests/activations/activations" --jobs "$jobs"
 suite cli sh tests/cli.sh
+suite steps sh tests/steps.sh
 suite symbols sh tests/symbols.sh
 suite reproducible sh tests/reproducible.sh
 suite size sh tests/size.sh

@@ -174,9 +174,20 @@ LLVMValueRef l_next(struct cpu_emitter *e, LLVMValueRef v_next)
     return LLVMBuildFreeze(e->builder, v_next, "");
 }
 
+static int runs_once(LLVMValueRef v_first, LLVMValueRef v_limit, LLVMValueRef v_step)
+{
+    if (!LLVMIsAConstantInt(v_first) || !LLVMIsAConstantInt(v_limit) ||
+        !LLVMIsAConstantInt(v_step))
+        return 0;
+    uint64_t first = LLVMConstIntGetZExtValue(v_first), limit = LLVMConstIntGetZExtValue(v_limit);
+    return first < limit && limit - first <= LLVMConstIntGetZExtValue(v_step);
+}
+
 struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
                            LLVMValueRef v_step)
 {
+    if (runs_once(v_first, v_limit, v_step))
+        return (struct l_loop){.v_index = v_first};
     struct l_loop loop = {.b_head = l_block(e, "head"), .b_body = l_block(e, "body"),
                           .b_after = l_block(e, "after"), .v_step = v_step};
     LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder);
@@ -192,6 +203,8 @@ struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValu
 
 void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop)
 {
+    if (loop->b_head == NULL)
+        return;
     LLVMValueRef next = l_next(e, LLVMBuildNUWAdd(e->builder, loop->v_index, loop->v_step, ""));
     LLVMBasicBlockRef b_last = LLVMGetInsertBlock(e->builder);
     LLVMAddIncoming(loop->v_index, &next, &b_last, 1);
@@ -199,7 +212,7 @@ void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop)
     LLVMPositionBuilderAtEnd(e->builder, loop->b_after);
 }
 
-static void add_attribute(struct cpu_emitter *e, LLVMValueRef function, const char *name)
+void l_attribute(struct cpu_emitter *e, LLVMValueRef function, const char *name)
 {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
@@ -214,7 +227,7 @@ struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVM
     f.type = LLVMFunctionType(e->t_void, parameters, count, 0);
     f.function = LLVMAddFunction(e->module, name, f.type);
     LLVMSetLinkage(f.function, LLVMInternalLinkage);
-    add_attribute(e, f.function, "nounwind");
+    l_attribute(e, f.function, "nounwind");
     /* Loops must not be turned into calls of memcpy and memset: there is nothing to link with. */
     LLVMAddAttributeAtIndex(f.function, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));

@@ -30,7 +30,7 @@ void cpu_blob_finish(struct cpu_blob *blob);
 struct cpu_emitter {
     struct gruc_ir *ir;
     struct gruc_schedule *schedule;
-    const struct gruc_module_info *info;
+    struct gruc_module_info *info;
     const struct cpu_target *target;
     struct gruc_arena *arena;
     LLVMContextRef context;
@@ -43,8 +43,19 @@ struct cpu_emitter {
     struct cpu_blob blob;
     uint32_t *local;        /* by value: index among the values of the stage being emitted */
     unsigned n_stages;      /* for names */
+    int one_step;           /* emitting what NAME_step runs: one row, one step, all in one function */
     int failed;
 };
+
+/* A module after its passes. NAME_step has one of its own, in which no product leaves the step. */
+struct cpu_variant {
+    struct gruc_ir *ir;
+    struct gruc_schedule *schedule;
+    struct gruc_module_info *info;
+};
+
+/* What is emitted from now on. */
+void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant);
 
 /* ---- small builders: build.c ---- */
 LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value);
@@ -65,7 +76,8 @@ unsigned cpu_dtype_bytes(enum gruc_dtype dtype);
 LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype);
 
 /* for (index = first; index < limit; index += step): begin leaves the builder in the body, end
- * closes it and leaves the builder after. Runs zero times when first >= limit. */
+ * closes it and leaves the builder after. Runs zero times when first >= limit. A loop of constants
+ * that runs once is only its body. */
 struct l_loop {
     LLVMBasicBlockRef b_head, b_body, b_after;
     LLVMValueRef v_index, v_step;
@@ -77,6 +89,9 @@ void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop);
  * wraps: frozen, so that loop strength reduction, a quarter of the compile time, does not know the
  * variable and leaves the addresses made of it as they are. */
 LLVMValueRef l_next(struct cpu_emitter *e, LLVMValueRef v_next);
+
+/* Gives a function an attribute without a value. */
+void l_attribute(struct cpu_emitter *e, LLVMValueRef function, const char *name);
 
 /* An internal function; its first parameter is the packed weights. Saves the builder's place. */
 struct l_function {
@@ -165,8 +180,8 @@ LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
 /* Emits run_batch over the schedule; answers the function. */
 LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name);
 /* NAME_describe, NAME_info, NAME_reset, NAME_step, NAME_run, and the entry names when asked. */
-void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *extra,
-                      int with_entry);
+void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const struct cpu_variant *step,
+                      const char *extra, int with_entry);
 /* Memory of a call; fills the workspace fields of info. */
 void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info);
 /* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */

@@ -12,6 +12,7 @@ enum { NAME_BYTES = GRUC_ABI_NAME_BYTES + 32, ENTRY_PARAMETERS = 256, TILE_STACK
 struct entry {
     struct cpu_emitter *e;
     LLVMValueRef v_run;
+    const struct cpu_variant *step;
     LLVMTypeRef run_type;
 };
 
@@ -83,7 +84,7 @@ static void set_slot(struct cpu_emitter *e, LLVMValueRef v_args, unsigned slot, 
 static void emit_one_row(struct entry *n, int is_step)
 {
     struct cpu_emitter *e = n->e;
-    const struct gruc_module_info *info = e->info;
+    const struct gruc_module_info *info = is_step ? n->step->info : e->info;
     LLVMTypeRef parameters[ENTRY_PARAMETERS];
     unsigned count = 0;
     if (info->n_inputs + info->n_outputs + info->n_steps + 1 > ENTRY_PARAMETERS) {
@@ -130,10 +131,27 @@ static void emit_one_row(struct entry *n, int is_step)
     LLVMBuildRet(e->builder, v);
 }
 
-void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *extra,
-                      int with_entry)
+/* A run_batch of its own for NAME_step, which it becomes part of. */
+static void emit_step(struct entry *n)
 {
-    struct entry n = {.e = e, .v_run = v_run,
+    struct cpu_emitter *e = n->e;
+    struct cpu_variant whole = {e->ir, e->schedule, e->info};
+    LLVMValueRef v_run = n->v_run;
+    cpu_select_variant(e, n->step);
+    e->one_step = 1;
+    n->v_run = cpu_emit_run(e, "run_step");
+    e->one_step = 0;
+    cpu_select_variant(e, &whole);
+    LLVMSetLinkage(n->v_run, LLVMInternalLinkage);
+    l_attribute(e, n->v_run, "alwaysinline");
+    emit_one_row(n, 1);
+    n->v_run = v_run;
+}
+
+void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const struct cpu_variant *step,
+                      const char *extra, int with_entry)
+{
+    struct entry n = {.e = e, .v_run = v_run, .step = step,
                       .run_type = LLVMFunctionType(e->t_i32, &e->t_ptr, 1, 0)};
     LLVMValueRef v_info = constant_bytes(e, "module", e->info, e->info->bytes);
     LLVMValueRef v_text = constant_bytes(e, "text", extra, strlen(extra) + 1);
@@ -144,7 +162,7 @@ void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const char *ext
     if (gruc_entry_refuses_run(e->info) == NULL)
         emit_one_row(&n, 0);
     if (gruc_entry_refuses_step(e->info) == NULL)
-        emit_one_row(&n, 1);
+        emit_step(&n);
     if (!with_entry)
         return;
     LLVMTypeRef describe_type = LLVMFunctionType(e->t_ptr, NULL, 0, 0);

@@ -57,6 +57,11 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
         cpu_call_stage(r, s, &at, v_rows);
         return;
     }
+    if (e->one_step) {
+        at.way = CPU_TILE_OF_ONE;
+        cpu_call_stage(r, s, &at, v_count);
+        return;
+    }
     LLVMBasicBlockRef b_one = l_block(e, "one"), b_many = l_block(e, "many"),
                       b_done = l_block(e, "done");
     LLVMValueRef v_is_one =
@@ -328,11 +333,8 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
     if (r.v_base == NULL || r.v_current == NULL || r.v_next == NULL) {
         e->failed = 1;
     } else {
-        r.v_batch = cpu_load_slot(e, r.v_args, CPU_SLOT_batch, e->t_i64);
-        r.v_flags = cpu_load_slot(e, r.v_args, CPU_SLOT_flags, e->t_i64);
-        r.v_state = cpu_load_slot(e, r.v_args, CPU_SLOT_state, e->t_ptr);
-        for (unsigned i = 0; i < e->ir->n_symbols; i++)
-            r.v_steps[i] = cpu_load_slot(e, r.v_args, CPU_SLOT_STEPS + i, e->t_i64);
+        cpu_load_call(&r);
+        cpu_load_turned(&r);
         load_share(&r);
         if (any_masked(e->schedule))
             reserve_lists(&r);
@@ -353,5 +355,7 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
     }
     *out_type = f.type;
     l_function_end(e, &f);
+    if (e->one_step)
+        l_attribute(e, f.function, "alwaysinline");
     return f.function;
 }

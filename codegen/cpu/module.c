@@ -59,14 +59,25 @@ static void place_weights(struct cpu_emitter *e)
     e->v_blob = global;
 }
 
-static enum gruc_status emit(struct cpu_module *m, enum cpu_weights weights, const char *extra,
-                             int with_entry, struct gruc_diag *diag)
+void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant)
+{
+    e->ir = variant->ir;
+    e->schedule = variant->schedule;
+    e->info = variant->info;
+}
+
+static enum gruc_status emit(struct cpu_module *m, const struct cpu_variant *step,
+                             enum cpu_weights weights, const char *extra, int with_entry,
+                             struct gruc_diag *diag)
 {
     struct cpu_emitter *e = &m->emitter;
-    e->local = GRUC_NEW_ARRAY(e->arena, uint32_t, e->ir->n_values);
+    size_t n_values = e->ir->n_values;
+    if (step->ir != NULL && step->ir->n_values > n_values)
+        n_values = step->ir->n_values;
+    e->local = GRUC_NEW_ARRAY(e->arena, uint32_t, n_values);
     if (e->local == NULL)
         return GRUC_ERROR_MEMORY;
-    for (size_t i = 0; i < e->ir->n_values; i++)
+    for (size_t i = 0; i < n_values; i++)
         e->local[i] = GRUC_NONE;
     open_module(e);
     e->v_blob = LLVMAddGlobal(e->module, e->t_i8, CPU_WEIGHTS_SYMBOL);
@@ -75,7 +86,7 @@ static enum gruc_status emit(struct cpu_module *m, enum cpu_weights weights, con
     snprintf(name, sizeof name, "%s_run_batch", e->ir->name);
     LLVMValueRef v_run = cpu_emit_run(e, extra == NULL ? CPU_RUN_SYMBOL : name);
     if (extra != NULL && !e->failed)
-        cpu_emit_entries(e, v_run, extra, with_entry);
+        cpu_emit_entries(e, v_run, step, extra, with_entry);
     if (e->blob.failed)
         return GRUC_ERROR_MEMORY;
     if (e->failed)
@@ -109,6 +120,29 @@ static enum gruc_status optimize(struct cpu_module *m, struct gruc_diag *diag)
     return GRUC_ERROR_INTERNAL;
 }
 
+static enum gruc_status plan(struct cpu_emitter *e, struct cpu_variant *variant,
+                             struct gruc_diag *diag)
+{
+    size_t bytes;
+    GRUC_TRY(gruc_schedule_build(variant->ir, diag, &variant->schedule));
+    GRUC_TRY(gruc_module_info_build(variant->ir, variant->ir->arena, &variant->info, &bytes));
+    cpu_select_variant(e, variant);
+    return GRUC_OK;
+}
+
+/* What NAME_step runs: one thread, one step, so every product stays in it. */
+static enum gruc_status plan_step(struct cpu_emitter *e, const struct gruc_pass_options *passes,
+                                  struct cpu_variant *step, struct gruc_diag *diag)
+{
+    struct gruc_pass_options options = *passes;
+    options.one_step = 1;
+    GRUC_TRY(gruc_passes_run(step->ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag));
+    GRUC_TRY(plan(e, step, diag));
+    step->info->unit_threads = 1;
+    cpu_plan_workspace(step->schedule, step->info);
+    return GRUC_OK;
+}
+
 enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
                                   const struct gruc_target *target, enum cpu_weights weights,
                                   const char *extra, int with_entry,
@@ -121,21 +155,23 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     struct gruc_pass_options options = {.accuracy = target->accuracy,
                                         .has_fma = m->target.has_fma,
                                         .weights = target->weights};
+    struct cpu_variant whole = {.ir = ir}, step = {0};
+    if (extra != NULL)
+        GRUC_TRY(gruc_ir_clone(ir, ir->arena, &step.ir));
     GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
     start = cpu_clock();
     struct cpu_emitter *e = &m->emitter;
-    e->ir = ir;
     e->arena = ir->arena;
     e->target = &m->target;
-    GRUC_TRY(gruc_schedule_build(ir, diag, &e->schedule));
-    size_t bytes;
-    GRUC_TRY(gruc_module_info_build(ir, ir->arena, &m->info, &bytes));
-    cpu_plan_threads(e, m->info);
-    cpu_plan_workspace(e->schedule, m->info);
-    e->info = m->info;
+    if (step.ir != NULL)
+        GRUC_TRY(plan_step(e, &options, &step, diag));
+    GRUC_TRY(plan(e, &whole, diag));
+    cpu_plan_threads(e, whole.info);
+    cpu_plan_workspace(e->schedule, whole.info);
+    m->info = whole.info;
     cpu_trace_time(trace, "schedule", start);
     start = cpu_clock();
-    GRUC_TRY(emit(m, weights, extra, with_entry, diag));
+    GRUC_TRY(emit(m, &step, weights, extra, with_entry, diag));
     cpu_trace_time(trace, "emit", start);
     start = cpu_clock();
     if (target->optimization > 0)

@@ -6,6 +6,8 @@
 
 static void return_if(struct cpu_emitter *e, LLVMValueRef v_condition, enum gruc_status status)
 {
+    if (LLVMIsAConstantInt(v_condition) && LLVMConstIntGetZExtValue(v_condition) == 0)
+        return;
     LLVMBasicBlockRef b_return = l_block(e, "return"), b_go_on = l_block(e, "");
     LLVMBuildCondBr(e->builder, v_condition, b_return, b_go_on);
     LLVMPositionBuilderAtEnd(e->builder, b_return);
@@ -97,6 +99,8 @@ static void check_arrays(struct cpu_run *r)
 static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
 {
     struct cpu_emitter *e = r->e;
+    if (e->one_step)
+        return l_i64(e, 1);
     LLVMValueRef v_row = l_i64(e, e->info->workspace_row);
     for (uint32_t i = 0; i < e->info->n_steps; i++) {
         LLVMValueRef v_each = l_i64(e, e->info->workspace_row_step[i]);
@@ -127,6 +131,31 @@ static LLVMValueRef group_rows(struct cpu_run *r)
     return l_add(e, LLVMBuildUDiv(e->builder, v_last, v_groups, ""), v_one);
 }
 
+/* NAME_step's calls are alike but for the addresses. */
+static void load_step(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    r->v_first = l_i64(e, 0);
+    r->v_batch = r->v_rows = r->v_tile_rows = l_i64(e, 1);
+    r->v_flags = l_i64(e, GRUC_ARGS_CARRY);
+    for (unsigned i = 0; i < e->ir->n_symbols; i++)
+        r->v_steps[i] = l_i64(e, e->info->steps[i] != 0 ? e->info->steps[i] : 1);
+}
+
+void cpu_load_call(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    r->v_state = cpu_load_slot(e, r->v_args, CPU_SLOT_state, e->t_ptr);
+    if (e->one_step) {
+        load_step(r);
+        return;
+    }
+    r->v_batch = cpu_load_slot(e, r->v_args, CPU_SLOT_batch, e->t_i64);
+    r->v_flags = cpu_load_slot(e, r->v_args, CPU_SLOT_flags, e->t_i64);
+    for (unsigned i = 0; i < e->ir->n_symbols; i++)
+        r->v_steps[i] = cpu_load_slot(e, r->v_args, CPU_SLOT_STEPS + i, e->t_i64);
+}
+
 LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
 {
     LLVMTypeRef group_type;
@@ -138,13 +167,9 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     e->function = run;
     LLVMPositionBuilderAtEnd(e->builder, l_block(e, "entry"));
     struct cpu_run r = {.e = e, .v_args = LLVMGetParam(run, 0)};
-    r.v_batch = cpu_load_slot(e, r.v_args, CPU_SLOT_batch, e->t_i64);
     r.v_first = cpu_load_slot(e, r.v_args, CPU_SLOT_first_row, e->t_i64);
     r.v_rows = cpu_load_slot(e, r.v_args, CPU_SLOT_row_count, e->t_i64);
-    r.v_flags = cpu_load_slot(e, r.v_args, CPU_SLOT_flags, e->t_i64);
-    r.v_state = cpu_load_slot(e, r.v_args, CPU_SLOT_state, e->t_ptr);
-    for (unsigned i = 0; i < e->ir->n_symbols; i++)
-        r.v_steps[i] = cpu_load_slot(e, r.v_args, CPU_SLOT_STEPS + i, e->t_i64);
+    cpu_load_call(&r);
     check_arguments(&r);
     LLVMValueRef v_is_empty =
         LLVMBuildICmp(e->builder, LLVMIntEQ, r.v_rows, l_i64(e, 0), "");

@@ -10,6 +10,7 @@ struct cpu_run {
     struct cpu_emitter *e;
     LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given; /* parameters of the group */
     LLVMValueRef v_batch, v_flags, v_state;
+    LLVMValueRef v_turned; /* of a single step: whether it walks the units backwards; else NULL */
     LLVMValueRef v_steps[GRUC_ABI_MAX_STEPS];
     LLVMValueRef *v_base;              /* by buffer: first row of the group */
     LLVMValueRef *v_current, *v_next;  /* by CARRY buffer: where its two addresses are kept */
@@ -28,6 +29,8 @@ enum cpu_slot {
 #undef GRUC_ABI_ARGUMENT
     CPU_SLOT_STEPS
 };
+/* Fills what a call's argument block says of its rows, steps and state. */
+void cpu_load_call(struct cpu_run *r);
 LLVMValueRef cpu_steps_value(struct cpu_run *r, struct gruc_steps steps);
 /* Bytes from row to row and from step to step of an input or output array. */
 void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint32_t step,
@@ -37,6 +40,8 @@ void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint3
 void cpu_emit_initial(struct cpu_run *r, const struct gruc_stage *stage, size_t bit);
 void cpu_emit_final(struct cpu_run *r, const struct gruc_stage *stage);
 void cpu_emit_started(struct cpu_run *r);
+/* Sets v_turned of a single step: every other call walks the units backwards. */
+void cpu_load_turned(struct cpu_run *r);
 /* Bit i of the result: the i-th initial_state operation takes its given state (GRUC_STATE_*_FIRST). */
 LLVMValueRef cpu_emit_given_bits(struct cpu_run *r);
 /* Copies width numbers; v_from NULL: the number fill. */

@@ -3,7 +3,6 @@
 #include "codegen/cpu/emitter.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
                      const struct gruc_view *view, int is_store)
@@ -33,13 +32,6 @@ static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s)
     s->n_loads = s->n_edges - s->n_products;
     for (size_t i = 0; i < stage->n_stores; i++)
         add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, 1);
-}
-
-static void add_inline(struct cpu_emitter *e, LLVMValueRef function, const char *name)
-{
-    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
@@ -87,13 +79,16 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsig
                                            (unsigned)(CPU_STAGE_EDGES + 2 * out->n_edges));
     out->function = f.function;
     out->type = f.type;
-    add_inline(e, f.function, flags & CPU_STAGE_INLINE ? "alwaysinline" : "noinline");
+    l_attribute(e, f.function,
+                flags & CPU_STAGE_INLINE || e->one_step ? "alwaysinline" : "noinline");
     for (size_t i = 0; i < out->n_edges; i++) {
         unsigned parameter = (unsigned)(CPU_STAGE_EDGES + 2 * i);
         out->edges[i].v_base = LLVMGetParam(f.function, parameter);
         out->edges[i].v_stride = LLVMGetParam(f.function, parameter + 1);
     }
-    out->v_rows = LLVMGetParam(f.function, CPU_STAGE_ROWS);
+    /* A listed stage outside a scan may have no row at all. */
+    int is_one_row = e->one_step && (!out->is_listed || flags & CPU_STAGE_INLINE);
+    out->v_rows = is_one_row ? l_i64(e, 1) : LLVMGetParam(f.function, CPU_STAGE_ROWS);
     out->v_turned = LLVMGetParam(f.function, CPU_STAGE_TURNED);
     out->v_list = LLVMGetParam(f.function, CPU_STAGE_LIST);
     out->v_share = LLVMGetParam(f.function, CPU_STAGE_SHARE);

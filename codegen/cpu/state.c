@@ -19,10 +19,13 @@ void cpu_emit_copy(struct cpu_emitter *e, LLVMValueRef v_to, LLVMValueRef v_from
         l_store(e, v, l_offset(e, v_to, v_at), 4);
         l_loop_end(e, &loop);
     }
-    for (uint32_t i = whole; i < width; i++) {
+    for (uint32_t i = whole; i < width; i += lanes) {
+        while (lanes > width - i)
+            lanes /= 2;
         LLVMValueRef v_at = l_i64(e, (uint64_t)i * 4);
-        LLVMValueRef v = v_from == NULL ? v_fill
-                                        : l_load(e, e->t_float, l_offset(e, v_from, v_at), 4);
+        LLVMValueRef v = v_from == NULL ? l_splat(e, v_fill, lanes)
+                                        : l_load(e, l_vector(e->t_float, lanes),
+                                                 l_offset(e, v_from, v_at), 4);
         l_store(e, v, l_offset(e, v_to, v_at), 4);
     }
 }
@@ -129,7 +132,8 @@ void cpu_emit_final(struct cpu_run *r, const struct gruc_stage *stage)
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
-/* Marks the rows as started, last of all, so that every layer of this call saw the same mark. */
+/* Marks the rows as started, last of all, so that every layer of this call saw the same mark: 1
+ * after an odd number of steps, 2 after an even one. */
 void cpu_emit_started(struct cpu_run *r)
 {
     struct cpu_emitter *e = r->e;
@@ -138,11 +142,29 @@ void cpu_emit_started(struct cpu_run *r)
     LLVMBasicBlockRef b_mark = l_block(e, "mark"), b_done = l_block(e, "marked");
     LLVMBuildCondBr(e->builder, has_flag(r, GRUC_ARGS_CARRY), b_mark, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_mark);
+    LLVMValueRef v_steps = LLVMConstInt(e->t_i32, 1, 0);
+    if (e->ir->n_symbols > 0)
+        v_steps = LLVMBuildTrunc(e->builder, r->v_steps[0], e->t_i32, "");
     struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r->v_rows, l_i64(e, 1));
-    l_store(e, LLVMConstInt(e->t_i32, 1, 0), state_row(r, loop.v_index), 4);
+    LLVMValueRef v_row = state_row(r, loop.v_index);
+    LLVMValueRef v_sum = LLVMBuildAdd(e->builder, l_load(e, e->t_i32, v_row, 4), v_steps, "");
+    LLVMValueRef v_is_odd = LLVMBuildTrunc(e->builder, v_sum, e->t_i1, "");
+    l_store(e, LLVMBuildSelect(e->builder, v_is_odd, LLVMConstInt(e->t_i32, 1, 0),
+                               LLVMConstInt(e->t_i32, 2, 0), ""), v_row, 4);
     l_loop_end(e, &loop);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
+}
+
+void cpu_load_turned(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    if (!e->one_step)
+        return;
+    r->v_turned = LLVMConstInt(e->t_i1, 0, 0);
+    if (e->info->state_bytes != 0)
+        r->v_turned = LLVMBuildTrunc(e->builder, l_load(e, e->t_i32, state_row(r, l_i64(e, 0)), 4),
+                                     e->t_i1, "turned");
 }
 
 /* Whether a slot is zero in every row of the batch, as a bit. */

@@ -211,7 +211,7 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
     }
     unsigned rows = rows_of_block(&w);
     LLVMValueRef v_many = l_i64(e, 0);
-    if (rows > 1) {
+    if (rows > 1 && !e->one_step) {
         v_many = rows_in_blocks(&w, rows);
         emit_units(&w, l_i64(e, 0), v_many, rows);
     }

@@ -176,7 +176,7 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                     LLVMValueRef v_rows)
 {
     struct cpu_emitter *e = r->e;
-    LLVMValueRef v_turned = at->v_turned;
+    LLVMValueRef v_turned = r->v_turned != NULL ? r->v_turned : at->v_turned;
     if (v_turned == NULL)
         v_turned = at->way != CPU_STEP ? LLVMConstInt(e->t_i1, 0, 0)
                                        : LLVMBuildTrunc(e->builder,

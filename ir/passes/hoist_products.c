@@ -59,10 +59,13 @@ static int folds(const struct gruc_ir *ir, gruc_ref value)
     return op != NULL && gruc_opcode_reads_ids(op->code);
 }
 
-static int pays(const struct gruc_ir *ir, const struct gruc_op *op, gruc_ref sequence)
+static int pays(const struct gruc_ir *ir, const struct gruc_op *op, gruc_ref sequence,
+                const struct gruc_pass_options *options)
 {
-    return ir->values[op->operands[0]].type.width > KEPT_DEPTH ||
-           ir->values[op->results[0]].type.width > KEPT_WIDTH || folds(ir, sequence);
+    if (folds(ir, sequence))
+        return 1;
+    return !options->one_step && (ir->values[op->operands[0]].type.width > KEPT_DEPTH ||
+                                  ir->values[op->results[0]].type.width > KEPT_WIDTH);
 }
 
 static void hoist(struct hoisting *h, struct gruc_rewrite *inner, const struct gruc_op *op,
@@ -106,7 +109,8 @@ static int reorder(struct gruc_ir *ir, struct gruc_op *scan, const struct hoisti
     return 1;
 }
 
-static enum gruc_status hoist_from_scan(struct gruc_rewrite *rewrite, gruc_ref scan_ref)
+static enum gruc_status hoist_from_scan(struct gruc_rewrite *rewrite, gruc_ref scan_ref,
+                                        const struct gruc_pass_options *options)
 {
     struct gruc_ir *ir = rewrite->builder.ir;
     struct gruc_op scan = ir->ops[scan_ref];
@@ -118,7 +122,7 @@ static enum gruc_status hoist_from_scan(struct gruc_rewrite *rewrite, gruc_ref s
         struct gruc_op op = *gruc_rewrite_op(&inner, i);
         size_t index;
         if (h.count < MAX_PRODUCTS && is_hoistable(ir, &op, scan.region, scanned, &index) &&
-            pays(ir, &op, scan.operands[index]))
+            pays(ir, &op, scan.operands[index], options))
             hoist(&h, &inner, &op, scan.operands[index]);
         else
             gruc_rewrite_keep(&inner, i);
@@ -133,13 +137,12 @@ enum gruc_status gruc_pass_hoist_products(struct gruc_ir *ir,
                                           const struct gruc_pass_options *options,
                                           struct gruc_diag *diag)
 {
-    (void)options;
     (void)diag;
     struct gruc_rewrite rewrite;
     GRUC_TRY(gruc_rewrite_begin(ir, 0, &rewrite));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         if (gruc_rewrite_op(&rewrite, i)->code == GRUC_OP_SCAN)
-            GRUC_TRY(hoist_from_scan(&rewrite, rewrite.old_ops[i]));
+            GRUC_TRY(hoist_from_scan(&rewrite, rewrite.old_ops[i], options));
         gruc_rewrite_keep(&rewrite, i);
     }
     gruc_rewrite_finish(&rewrite);

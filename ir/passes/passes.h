@@ -9,6 +9,7 @@ struct gruc_pass_options {
     enum gruc_accuracy accuracy; /* of the expansions of primitives */
     int has_fma; /* of the target: products computed here are rounded as it rounds them */
     enum gruc_weights weights;   /* that products are to have */
+    int one_step;                /* a call computes one step: no product is hoisted */
 };
 
 #define GRUC_PASS(name, text, help)                                                                \
