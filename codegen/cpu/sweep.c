@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PRODUCTS = 8 };
+/* NEAR_BYTES: what can be counted on of the nearest cache. */
+enum { MAX_PRODUCTS = 8, NEAR_BYTES = 28 * 1024 };
 
 struct sweep {
     struct cpu_emitter *e;
@@ -54,6 +55,17 @@ static int has_integers(const struct sweep *w)
     return has;
 }
 
+/* Whether blocks of one vector would let the nearest cache keep a whole block's weights until the
+ * next step, which begins where this one ends, and still have sums enough to keep busy. */
+static int one_vector_stays(const struct sweep *w, unsigned gates)
+{
+    uint64_t bytes = 0; /* of the weights of a vector */
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        bytes += (uint64_t)w->s->stage->products[i].depth * w->s->stage->products[i].n_ops *
+                 w->lanes * gruc_narrow_bytes(w->s->stage->products[i].weights);
+    return gates >= 3 && bytes <= NEAR_BYTES && 2 * bytes > NEAR_BYTES;
+}
+
 /* Vectors of a block of some rows: as many sums as keep the multipliers busy (each waits four
  * cycles for the one before it), few enough to stay in registers. */
 static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
@@ -63,6 +75,8 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
     unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
+    if (w->e->one_step && one_vector_stays(w, gates))
+        return panel;
     /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
     unsigned most = rows > 1 ? room : has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
     double best_cost = 1e30;
