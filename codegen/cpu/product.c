@@ -7,7 +7,6 @@ enum {
     MAX_SUMS = 96,
     MOST_UNROLL = 4,
     ROUND_PRODUCTS = 24, /* of a round of the loop, when one step has fewer */
-    STRAIGHT_DEPTH = 4,
 };
 
 struct sums {
@@ -128,6 +127,14 @@ static unsigned steps_of_round(const struct sums *s)
     return unroll;
 }
 
+/* Up to how many terms a sum is no loop. Where steps follow each other, LLVM keeps the sums of one
+ * row in the order in which they are written only if a loop holds them together; in a single step
+ * it is better without, since the state then stays in registers. */
+static uint32_t straight_depth(const struct sums *s)
+{
+    return s->e->one_step ? 8 : s->block->n_rows == 1 ? 2 : 4;
+}
+
 static void accumulate(struct sums *s, const struct place *at)
 {
     uint32_t depth = s->product->depth, shortest = UINT32_MAX, longest = 0;
@@ -138,7 +145,7 @@ static void accumulate(struct sums *s, const struct place *at)
         longest = length > longest ? length : longest;
     }
     unsigned unroll = steps_of_round(s);
-    uint32_t looped = shortest <= STRAIGHT_DEPTH ? 0 : shortest / unroll * unroll;
+    uint32_t looped = shortest <= straight_depth(s) ? 0 : shortest / unroll * unroll;
     if (looped > 0)
         add_loop(s, at, looped, unroll);
     for (uint32_t i = looped; i < longest; i++)
