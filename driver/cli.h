@@ -36,7 +36,7 @@ enum gruc_masks { GRUC_MASKS_RANDOM, GRUC_MASKS_LENGTHS, GRUC_MASKS_FULL };
 struct gruc_cli {
     enum gruc_command_id command;
     const char *operand; /* NULL: none was given */
-    struct gruc_cli_list inputs, outputs, expects;
+    struct gruc_cli_list inputs, outputs, expects, calibrate;
     const char *emit, *backend, *target, *cpu, *features, *weights, *dump_after;
     uint64_t batch, steps, threads, chunk, seed; /* 0: not given */
     double max_abs, seconds;                     /* negative: not given */

@@ -44,10 +44,12 @@ static double distance(double got, double wanted)
 void gruc_array_compare(const struct gruc_array *got, const struct gruc_array *wanted,
                         struct gruc_difference *out)
 {
+    double squares = 0;
     *out = (struct gruc_difference){0};
     for (size_t i = 0; i < wanted->count; i++) {
         double a = value_at(got, i), b = value_at(wanted, i);
         double difference = distance(a, b);
+        squares += difference * difference;
         if (i == 0 || difference > out->worst) {
             out->worst = difference;
             out->index = i;
@@ -57,6 +59,8 @@ void gruc_array_compare(const struct gruc_array *got, const struct gruc_array *w
         if (isfinite(b) && fabs(b) > out->magnitude)
             out->magnitude = fabs(b);
     }
+    if (wanted->count > 0)
+        out->rms = sqrt(squares / (double)wanted->count);
 }
 
 void gruc_array_place(const struct gruc_array *array, size_t index,

@@ -8,6 +8,7 @@ struct gruc_difference {
     double worst; /* largest absolute difference; infinite where only one is NaN or infinite */
     size_t index; /* of it */
     double got, wanted;
+    double rms;   /* root of the mean square difference */
     double magnitude; /* largest finite absolute value of the wanted array */
 };
 

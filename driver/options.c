@@ -200,4 +200,5 @@ void gruc_cli_finish(struct gruc_cli *cli)
     free(cli->inputs.items);
     free(cli->outputs.items);
     free(cli->expects.items);
+    free(cli->calibrate.items);
 }
