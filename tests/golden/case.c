@@ -79,7 +79,7 @@ static void listen(void *context, const struct gruc_diagnostic *diagnostic)
 
 void test_options(struct gruc_options *options, struct test_listener *listener)
 {
-    static const char *const types[] = {"auto", "f32", "bf16", "f16"};
+    static const char *const types[] = {"auto", "f32", "bf16", "f16", "int8"};
     const char *wanted = getenv("GRUC_TEST_WEIGHTS");
     gruc_options_init(options);
     for (size_t i = 0; wanted != NULL && i < sizeof types / sizeof types[0]; i++)

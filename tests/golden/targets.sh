@@ -53,7 +53,7 @@ target() {
 }
 
 target object x86_64-linux-gnu x86-64-v3 cc ''
-target aarch64 aarch64-linux-gnu '' aarch64-linux-gnu-gcc qemu-aarch64
+target aarch64 aarch64-linux-gnu "${GRUC_TEST_ARM_CPU:-}" aarch64-linux-gnu-gcc qemu-aarch64
 target riscv64 riscv64-linux-gnu '' riscv64-linux-gnu-gcc qemu-riscv64
 wait
 for answers in "$scratch"/*/answers; do

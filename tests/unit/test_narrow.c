@@ -2,6 +2,7 @@
 /* Weights in fewer bits: rounding, what a type can hold, which products take it. */
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/narrow.h"
@@ -109,8 +110,9 @@ static enum gruc_weights chosen(float number, uint32_t units, enum gruc_weights 
     gruc_ref param = gruc_build_param(&f.builder, tensor, 0, units, 0, units);
     gruc_ref y = gruc_build_matmul(&f.builder, x, param, GRUC_NONE);
     struct gruc_pass_options options = {.weights = wanted};
+    fixture_output(&f, "y", y, 0);
     CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
-    enum gruc_weights weights = gruc_op_weights(gruc_ir_def(f.ir, y));
+    enum gruc_weights weights = gruc_op_weights(gruc_ir_def(f.ir, f.ir->outputs[0].value));
     fixture_end(&f);
     return weights;
 }
@@ -127,6 +129,53 @@ static void test_choice(void)
     CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_BF16), GRUC_WEIGHTS_BF16);
     CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F16);
     CU_ASSERT_EQUAL(chosen(1e6f, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(third, 24, GRUC_WEIGHTS_INT8), GRUC_WEIGHTS_INT8);
+    CU_ASSERT_EQUAL(chosen(third, 23, GRUC_WEIGHTS_INT8), GRUC_WEIGHTS_F32);
+    CU_ASSERT_EQUAL(chosen(INFINITY, 24, GRUC_WEIGHTS_INT8), GRUC_WEIGHTS_F32);
+}
+
+/* Products by the same values share a quantized row; the text form keeps it all. */
+static void test_quantized(void)
+{
+    struct fixture f;
+    fixture_begin(&f);
+    gruc_ref x = fixture_input(&f, "x", fixture_sequence(GRUC_FLOAT32, 40), 0);
+    gruc_ref tensor = fixture_tensor(&f, "w", 40, 40, 0.3f);
+    gruc_ref w = gruc_build_param(&f.builder, tensor, 0, 40, 0, 40);
+    gruc_ref first = gruc_build_matmul(&f.builder, x, w, GRUC_NONE);
+    gruc_ref second = gruc_build_matmul(&f.builder, x, w, GRUC_NONE);
+    gruc_ref third = gruc_build_matmul(&f.builder, first, w, GRUC_NONE);
+    fixture_output(&f, "y", gruc_build_binary(&f.builder, GRUC_OP_ADD, second, third), 0);
+    struct gruc_pass_options options = {.weights = GRUC_WEIGHTS_INT8};
+    CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
+    CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "narrow_products", &f.diag), GRUC_OK);
+    char *text = fixture_print(f.ir), *at = text;
+    unsigned quantized = 0, products = 0;
+    for (; (at = strstr(at, "= quantize(")) != NULL; at++)
+        quantized++;
+    for (at = text; (at = strstr(at, "{weights=\"int8\"}")) != NULL; at++)
+        products++;
+    CU_ASSERT_EQUAL(quantized, 2);
+    CU_ASSERT_EQUAL(products, 3);
+    struct gruc_ir *parsed = NULL;
+    CU_ASSERT_EQUAL(gruc_ir_parse(&f.arena, text, strlen(text), &f.diag, &parsed), GRUC_OK);
+    char *again = parsed == NULL ? NULL : fixture_print(parsed);
+    CU_ASSERT(again != NULL && strcmp(text, again) == 0);
+    free(again);
+    free(text);
+    fixture_end(&f);
+}
+
+static void test_quantized_rows(void)
+{
+    static const uint32_t widths[] = {1, 16, 17, 64, 519, 1024, 131072};
+    static const uint32_t integers[] = {9, 9, 17, 33, 265, 513, 65537};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        int64_t largest = gruc_quantized_largest(widths[i]);
+        CU_ASSERT_EQUAL(gruc_quantized_width(widths[i]), integers[i]);
+        CU_ASSERT(largest >= 127 && largest <= 0x7f7f);
+        CU_ASSERT(largest * GRUC_INT8_LARGEST * widths[i] <= INT32_MAX);
+    }
 }
 
 CU_TestInfo gruc_narrow_tests[] = {
@@ -134,5 +183,7 @@ CU_TestInfo gruc_narrow_tests[] = {
     {"half", test_half},
     {"fits", test_fits},
     {"choice", test_choice},
+    {"quantized", test_quantized},
+    {"quantized rows", test_quantized_rows},
     CU_TEST_INFO_NULL,
 };
