@@ -40,33 +40,40 @@ static uint64_t vector_bytes(const struct cpu_packed *packed)
     return gate_bytes(packed) * packed->product->n_ops * groups_of(packed);
 }
 
-/* One unit of one gate: its weights to their places in the packed bytes. */
-static void pack_column(struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
-                        size_t unit, float *scale, uint32_t *start)
+/* The largest absolute value of each column, in float32. */
+static void find_largest(const struct cpu_emitter *e, const struct cpu_packed *packed,
+                         gruc_ref param, float *out)
+{
+    for (size_t k = 0; k < packed->product->depth; k++) {
+        const float *row = cpu_weight_row(e->ir, param, k);
+        for (size_t unit = 0; unit < packed->width; unit++)
+            out[unit] = fmaxf(out[unit], fabsf(row[unit]));
+    }
+}
+
+/* One gate's weights as integers, given the largest of each column; the sum of each column. */
+static void pack_gate(const struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
+                      const float *largest, uint32_t *sum)
 {
     gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
-    size_t lanes = packed->lanes, group = packed->panel;
-    double largest = 0;
-    int32_t sum = 0;
-    for (size_t k = 0; k < packed->product->depth; k++)
-        largest = fmax(largest, fabs((double)cpu_weight_row(e->ir, param, k)[unit]));
-    unsigned char *out = e->blob.bytes + packed->weights + unit / lanes * vector_bytes(packed) +
-                         gate * gate_bytes(packed) + unit % lanes * group;
-    for (size_t k = 0; k < packed->product->depth && largest > 0; k++) {
-        double ratio = (double)cpu_weight_row(e->ir, param, k)[unit] / largest;
-        int8_t number = (int8_t)nearbyint(ratio * GRUC_INT8_LARGEST);
-        memcpy(out + k / group * packed->product->n_ops * gate_bytes(packed) + k % group, &number,
-               1);
-        sum += number;
+    size_t lanes = packed->lanes, group = packed->panel, gates = packed->product->n_ops;
+    for (size_t k = 0; k < packed->product->depth; k++) {
+        const float *row = cpu_weight_row(e->ir, param, k);
+        unsigned char *out = e->blob.bytes + packed->weights +
+                             (k / group * gates + gate) * gate_bytes(packed) + k % group;
+        for (size_t unit = 0; unit < packed->width; unit++) {
+            double ratio = largest[unit] > 0 ? (double)row[unit] / (double)largest[unit] : 0;
+            int8_t number = (int8_t)nearbyint(ratio * GRUC_INT8_LARGEST);
+            memcpy(out + unit / lanes * vector_bytes(packed) + unit % lanes * group, &number, 1);
+            sum[unit] += (uint32_t)number;
+        }
     }
-    *scale = (float)(largest / GRUC_INT8_LARGEST);
-    *start = e->target->dot == CPU_DOT_UNSIGNED ? 0u - OFFSET * (uint32_t)sum : 0;
 }
 
 void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
 {
     size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes, bytes;
-    size_t column_bytes = vectors * packed->lanes * sizeof(float);
+    size_t columns = vectors * packed->lanes;
     packed->panel = cpu_quantized_group(e->target);
     if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
         e->failed = 1;
@@ -78,12 +85,16 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
     for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
         packed->scale[gate] = packed->weights + numbers + 2 * gate * column_bytes;
         packed->start[gate] = packed->scale[gate] + column_bytes;
-        for (size_t unit = 0; unit < packed->width && !e->blob.failed; unit++) {
-            float scale;
-            uint32_t start;
-            pack_column(e, packed, gate, unit, &scale, &start);
-            memcpy(e->blob.bytes + packed->scale[gate] + unit * sizeof scale, &scale, sizeof scale);
-            memcpy(e->blob.bytes + packed->start[gate] + unit * sizeof start, &start, sizeof start);
+        if (e->blob.failed)
+            return;
+        gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
+        float *scale = (float *)(void *)(e->blob.bytes + packed->scale[gate]);
+        uint32_t *start = (uint32_t *)(void *)(e->blob.bytes + packed->start[gate]);
+        find_largest(e, packed, param, scale);
+        pack_gate(e, packed, gate, scale, start);
+        for (size_t unit = 0; unit < packed->width; unit++) {
+            scale[unit] = (float)((double)scale[unit] / GRUC_INT8_LARGEST);
+            start[unit] = e->target->dot == CPU_DOT_UNSIGNED ? 0u - OFFSET * start[unit] : 0;
         }
     }
     size_t from = packed->weights, to = cpu_blob_settle(&e->blob, from);
