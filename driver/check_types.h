@@ -7,9 +7,10 @@
 #include "driver/cli.h"
 #include "driver/compile.h"
 
-/* Prints a line for each output and type of weights, or appends JSON: the greatest and the root mean
- * square error of the cpu back end against ref, on the arrays of --calibrate or else random ones. The
- * type is that of the options; where that is none that loses anything, --calibrate asks for all. */
+/* Prints a line for each output and type of weights, or appends JSON: the greatest and the root
+ * mean square error of the cpu back end against ref, on the arrays of --calibrate or else random
+ * ones. The type is that of the options; where that is none that loses anything, --calibrate asks
+ * for all. */
 enum gruc_status gruc_check_types(const struct gruc_cli *cli, struct gruc_model_handle *handle,
                                   struct gruc_strbuf *report);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows as integers: the number nearest to L x / m, ties to even, where m is the largest absolute value
- * of the row, at least 2^-100, and L that of its integers. A row with an infinity or a NaN gets a NaN
- * for its scale, so all that is computed from it is NaN. */
+/* Rows as integers: the number nearest to L x / m, ties to even, where m is the largest absolute
+ * value of the row, at least 2^-100, and L that of its integers. A row with an infinity or a NaN
+ * gets a NaN for its scale, so all that is computed from it is NaN. */
 #include "codegen/cpu/quantized.h"
 
 #include <string.h>
@@ -61,8 +61,8 @@ static LLVMValueRef fold(struct quantization *q, LLVMValueRef v)
     return v;
 }
 
-/* Of the absolute values, and at least: their order as integers is that of the numbers, infinity and
- * NaN last. */
+/* Of the absolute values, and at least: their order as integers is that of the numbers, infinity
+ * and NaN last. */
 static LLVMValueRef largest(struct quantization *q)
 {
     struct cpu_emitter *e = q->e;
@@ -92,9 +92,9 @@ static LLVMValueRef largest(struct quantization *q)
     return LLVMBuildExtractElement(e->builder, v, LLVMConstInt(e->t_i32, 0, 0), "");
 }
 
-/* The row's numbers times v_factor, rounded: adding 1.5 * 2^23 leaves the integer in the lower bits.
- * For dot products of bytes q becomes 256 a + b with a and b from -128 to 127: those are the bytes of
- * q + 0x8080 less 128 each. */
+/* The row's numbers times v_factor, rounded: adding 1.5 * 2^23 leaves the integer in the lower
+ * bits. For dot products of bytes q becomes 256 a + b with a and b from -128 to 127: those are
+ * the bytes of q + 0x8080 less 128 each. */
 static void store_units(struct quantization *q, LLVMValueRef v_to, LLVMValueRef v_unit,
                         unsigned valid, LLVMValueRef v_factor)
 {

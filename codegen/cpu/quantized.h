@@ -2,10 +2,10 @@
 #ifndef GRUC_CODEGEN_CPU_QUANTIZED_H
 #define GRUC_CODEGEN_CPU_QUANTIZED_H
 
-/* Private to codegen/cpu: products by 8-bit weights. A row is quantized by its largest number, to as
- * many bits as keep the sums in 32, a column of weights by its own, to -127..127. The sums are exact,
- * so every target has the same. Where an instruction multiplies bytes, a row is two planes of bytes:
- * the lower ones and the upper ones. */
+/* Private to codegen/cpu: products by 8-bit weights. A row is quantized by its largest number, to
+ * as many bits as keep the sums in 32, a column of weights by its own, to -127..127. The sums are
+ * exact, so every target has the same. Where an instruction multiplies bytes, a row is two planes
+ * of bytes: the lower ones and the upper ones. */
 
 #include "codegen/cpu/weights.h"
 

@@ -33,11 +33,11 @@ typedef void (*gruc_diagnostic_function)(void *context, const struct gruc_diagno
 /* ---- options ---- */
 enum gruc_tier { GRUC_TIER_ACCURATE, GRUC_TIER_FAST, GRUC_TIER_APPROX };
 
-/* How the weights of products are stored. AUTO never changes a result: it takes a narrower type only
- * where that holds every weight of a tensor exactly. Under BF16 and F16 weights are rounded to nearest
- * even, everything else stays float32. Under INT8 each column of weights has a scale, and each row that is
- * multiplied is quantized to 8 bits by its largest number. A tensor that the type cannot hold, and a
- * product too small to gain by INT8, stays float32. */
+/* How the weights of products are stored. AUTO never changes a result: it takes a narrower type
+ * only where that holds every weight of a tensor exactly. Under BF16 and F16 weights are rounded
+ * to nearest even, everything else stays float32. Under INT8 each column of weights has a scale,
+ * and each row that is multiplied is quantized to 16 bits by its largest number. A tensor that the
+ * type cannot hold, and a product too small to gain by INT8, stays float32. */
 enum gruc_weights_type {
     GRUC_WEIGHTS_TYPE_AUTO,
     GRUC_WEIGHTS_TYPE_F32,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights of a product are stored in the type that was asked for where it can hold them; by itself
- * gruc takes a narrower type only where every weight has the same value in it and where it gains: bf16
- * when float32 would leave the first-level cache, f16, which costs more to widen, when it would leave
- * the second. A product by 8-bit weights multiplies a quantized row. */
+/* Weights of a product are stored in the type that was asked for where it can hold them; by
+ * itself gruc takes a narrower type only where every weight has the same value in it and where it
+ * gains: bf16 when float32 would leave the first-level cache, f16, which costs more to widen,
+ * when it would leave the second. A product by 8-bit weights multiplies a quantized row. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
 enum { LEAST_BF16_BYTES = 64 * 1024, LEAST_F16_BYTES = 1024 * 1024 };
 
-/* Quantizing a row costs more than a short product gains; a sum of so many products fits 32 bits. */
+/* Quantizing a row costs more than a short product gains; a sum of so many products fits 32 bits.
+ * */
 enum { LEAST_INT8_DEPTH = 24, MOST_INT8_DEPTH = 1 << 17, LEAST_INT8_WIDTH = 4 };
 
 static enum gruc_weights choose(const struct gruc_tensor *tensor, enum gruc_weights wanted)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Narrow weights: code with bf16 and f16 computes, bit for bit, what float32 code computes with the
- * rounded weights, on every kind of target and for every kind of layer; code with int8 stays near the
- * truth and has the same bits on every target with FMA. */
+/* Narrow weights: code with bf16 and f16 computes, bit for bit, what float32 code computes with
+ * the rounded weights, on every kind of target and for every kind of layer; code with int8 stays
+ * near the truth and has the same bits on every target with FMA. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
