@@ -73,7 +73,8 @@ static void pack_gate(const struct cpu_emitter *e, const struct cpu_packed *pack
 void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
 {
     size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes, bytes;
-    size_t columns = vectors * packed->lanes;
+    size_t column_bytes = (vectors * packed->lanes * sizeof(float) + CPU_BLOB_ALIGNMENT - 1) /
+                          CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
     packed->panel = cpu_quantized_group(e->target);
     if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
         e->failed = 1;
