@@ -8,23 +8,26 @@
 #include <gruc/status.h>
 
 /* Where threads that compute the same rows wait for each other, many times a call: by looking for
- * some microseconds, then asleep, since another process may hold a core for milliseconds. */
-struct grt_barrier {
-    unsigned threads;
-    atomic_uint arrived, generation, sleepers;
-    atomic_uint sleeps; /* how often one slept since it was set */
-    pthread_mutex_t mutex;
-    pthread_cond_t moved;
-};
+ * some microseconds, then asleep, since another process may hold a core for milliseconds. Each
+ * thread counts its arrivals in a cache line of its own and reads the others', which takes one
+ * transfer between cores where a common counter takes three. */
+struct grt_barrier;
 
-void grt_barrier_init(struct grt_barrier *barrier);
-void grt_barrier_finish(struct grt_barrier *barrier);
+/* threads: most that will meet. */
+GRUC_MUST_USE enum gruc_status grt_barrier_create(unsigned threads, struct grt_barrier **out);
+void grt_barrier_destroy(struct grt_barrier *barrier); /* NULL is fine */
 
 /* Before a call, when nobody waits: how many threads meet. */
 void grt_barrier_set(struct grt_barrier *barrier, unsigned threads);
 
-/* Returns when all of them have called it; context is the barrier. */
-void grt_barrier_wait(void *context);
+/* What thread index gives grt_barrier_wait. */
+void *grt_barrier_place(struct grt_barrier *barrier, unsigned index);
+
+/* Returns when all of them have called it with their place; what they wrote before is seen after. */
+void grt_barrier_wait(void *place);
+
+/* How often a thread slept since the barrier was set. */
+unsigned grt_barrier_sleeps(const struct grt_barrier *barrier);
 
 /* A turn of looking; shared with threads.c. */
 static inline void grt_pause(void)

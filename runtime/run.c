@@ -100,7 +100,8 @@ static enum gruc_status prepare_shares(struct grt_session *session)
     else if (session->info->flags & GRUC_MODULE_COUPLED)
         most = 1;
     session->used = most < threads ? (unsigned)most : threads;
-    grt_barrier_set(&session->barrier, by_units ? session->used : 1);
+    session->by_units = by_units;
+    grt_barrier_set(session->barrier, session->used);
     uint64_t least = rows / session->used, surplus = rows % session->used;
     for (unsigned i = 0; i < session->used; i++) {
         struct grt_share *share = &session->shares[i];
@@ -112,7 +113,7 @@ static enum gruc_status prepare_shares(struct grt_session *session)
         share->args->share = by_units ? i : 0;
         share->args->shares = by_units ? session->used : 1;
         share->args->barrier = grt_barrier_wait;
-        share->args->barrier_context = &session->barrier;
+        share->args->barrier_context = grt_barrier_place(session->barrier, i);
         first += by_units ? 0 : share->args->row_count;
         fill_tail(session, share->args);
         enum gruc_status status = take_workspace(session, &session->shares[by_units ? 0 : i]);
@@ -124,13 +125,14 @@ static enum gruc_status prepare_shares(struct grt_session *session)
     return GRUC_OK;
 }
 
-/* After a call in which a thread slept, the next calls do without; twice as many each time. */
+/* After a call in which threads slept more often than by chance, the next calls do without; twice as
+ * many each time. */
 static void note_sleeps(struct grt_session *session)
 {
-    enum { MOST_CALLS = 64 };
-    if (session->barrier.threads < 2)
+    enum { CHANCE_SLEEPS = 3, MOST_CALLS = 64 };
+    if (!session->by_units)
         return;
-    if (atomic_load(&session->barrier.sleeps) == 0) {
+    if (grt_barrier_sleeps(session->barrier) <= CHANCE_SLEEPS) {
         session->wait_next = 1;
         return;
     }

@@ -50,8 +50,10 @@ static enum gruc_status allocate(struct grt_session *session)
         if (status != GRUC_OK)
             return status;
     }
-    return session->n_shares > 1 ? grt_pool_create(session->n_shares - 1, &session->pool)
-                                 : GRUC_OK;
+    enum gruc_status status = grt_barrier_create(session->n_shares, &session->barrier);
+    if (status == GRUC_OK && session->n_shares > 1)
+        status = grt_pool_create(session->n_shares - 1, &session->pool);
+    return status;
 }
 
 enum gruc_status grt_session_create(const struct grt_module *module,
@@ -74,7 +76,6 @@ enum gruc_status grt_session_create(const struct grt_module *module,
     session->carry = known.carry != 0;
     session->eager = known.eager != 0;
     session->n_shares = known.threads == 0 ? 1 : known.threads;
-    grt_barrier_init(&session->barrier);
     enum gruc_status status = allocate(session);
     if (status != GRUC_OK) {
         grt_session_destroy(session);
@@ -89,7 +90,7 @@ void grt_session_destroy(struct grt_session *session)
     if (session == NULL)
         return;
     grt_pool_destroy(session->pool);
-    grt_barrier_finish(&session->barrier);
+    grt_barrier_destroy(session->barrier);
     for (unsigned i = 0; session->shares != NULL && i < session->n_shares; i++) {
         free(session->shares[i].args);
         free(session->shares[i].workspace);

@@ -33,8 +33,9 @@ struct grt_session {
     struct grt_share *shares;
     unsigned n_shares; /* one a thread */
     unsigned used;     /* shares of the current call */
+    int by_units;      /* they compute the same rows */
     struct grt_pool *pool; /* NULL: one thread */
-    struct grt_barrier barrier; /* of threads that compute the same rows */
+    struct grt_barrier *barrier; /* of threads that compute the same rows */
     unsigned wait_calls; /* calls until such threads are tried again, after one had to sleep */
     unsigned wait_next;  /* and how many it will be the next time */
     unsigned char *state;

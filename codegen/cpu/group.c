@@ -256,6 +256,22 @@ static void emit_wavefront(struct cpu_run *r, const struct sweep *w, struct cpu_
     l_loop_end(e, &loop);
 }
 
+static void begin_scans(struct cpu_run *r, const struct gruc_group *group)
+{
+    int in_place = 1;
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (group->stages[i].kind == GRUC_STAGE_SCAN)
+            in_place &= cpu_scan_begins_in_place(r->e, &group->stages[i]);
+    if (in_place)
+        return;
+    LLVMBasicBlockRef b_others = cpu_share_begin(r, 0);
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (group->stages[i].kind == GRUC_STAGE_SCAN)
+            cpu_begin_scan(r, &group->stages[i]);
+    cpu_share_end(r, b_others);
+    cpu_emit_barrier(r);
+}
+
 static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
 {
     struct cpu_emitter *e = r->e;
@@ -264,12 +280,7 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
         e->failed = 1;
         return;
     }
-    LLVMBasicBlockRef b_others = cpu_share_begin(r, 0);
-    for (size_t i = 0; i < group->n_stages; i++)
-        if (group->stages[i].kind == GRUC_STAGE_SCAN)
-            cpu_begin_scan(r, &group->stages[i]);
-    cpu_share_end(r, b_others);
-    cpu_emit_barrier(r);
+    begin_scans(r, group);
     if (is_unrolled(e, group)) {
         emit_unrolled(r, &w);
         return;

@@ -15,6 +15,8 @@ struct cpu_run {
     LLVMValueRef *v_base;              /* by buffer: first row of the group */
     LLVMValueRef *v_current, *v_next;  /* by CARRY buffer: where its two addresses are kept */
     LLVMValueRef v_share, v_shares;    /* which thread this is of how many */
+    LLVMValueRef barrier;              /* the function that waits for them; NULL: not emitted yet */
+    LLVMTypeRef barrier_type;
     LLVMValueRef v_tile_list, v_valid_list, v_masked_list; /* room for lists of rows */
     LLVMValueRef v_valid_count, v_masked_count;            /* and for how many are on them */
 };
@@ -76,6 +78,8 @@ struct cpu_scan {
     struct cpu_stage *steps, *masked; /* functions of the body's stages; masked NULL: no mask */
     LLVMValueRef v_turn;              /* counts the steps that multiplied */
 };
+/* Whether all carried values already stand where the first step reads them. */
+int cpu_scan_begins_in_place(const struct cpu_emitter *e, const struct gruc_stage *scan);
 void cpu_begin_scan(struct cpu_run *r, const struct gruc_stage *scan);
 void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct cpu_position *at);
 void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan);

@@ -2,6 +2,17 @@
 /* Scans: the steps of a tile, one after the other. */
 #include "codegen/cpu/run.h"
 
+int cpu_scan_begins_in_place(const struct cpu_emitter *e, const struct gruc_stage *scan)
+{
+    const struct gruc_op *op = &e->ir->ops[scan->ops[0]];
+    size_t scanned = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_SCANNED, 0);
+    for (size_t i = 0; i < scan->n_carries; i++)
+        if (scan->first[i].buffer != GRUC_NONE ||
+            gruc_ir_def(e->ir, op->operands[scanned + i])->code == GRUC_OP_CONSTANT)
+            return 0;
+    return 1;
+}
+
 /* Brings the first carried values to where the first step reads them. */
 void cpu_begin_scan(struct cpu_run *r, const struct gruc_stage *scan)
 {
@@ -84,12 +95,34 @@ LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
 
 /* ---- steps ---- */
 
+/* Asks for what the other threads wrote before the last barrier, all at once: the sums would only
+ * come to it one line after the other. Of one row, as larger groups have other work meanwhile. */
+static void fetch_carries(struct cpu_run *r, const struct cpu_stage *s,
+                          const struct cpu_position *at)
+{
+    struct cpu_emitter *e = r->e;
+    enum { LINE_BYTES = 64, MOST_LINES = 16 };
+    for (size_t i = 0; i < s->stage->n_products; i++) {
+        const struct gruc_view *view = s->edges[i].view;
+        const struct gruc_buffer *buffer = &e->schedule->buffers[view->buffer];
+        LLVMValueRef v_base, v_stride;
+        if (buffer->storage != GRUC_STORE_CARRY)
+            continue;
+        cpu_locate(r, view, at, &v_base, &v_stride);
+        uint64_t bytes = (uint64_t)buffer->width * cpu_dtype_bytes(buffer->dtype);
+        for (uint64_t line = 0; line < bytes && line < MOST_LINES * LINE_BYTES; line += LINE_BYTES)
+            l_prefetch(e, l_offset(e, v_base, l_i64(e, line)), 0);
+    }
+}
+
 static void call_stages(struct cpu_run *r, const struct cpu_stage *stages, size_t n_stages,
                         const struct cpu_position *at, LLVMValueRef v_rows)
 {
     for (size_t i = 0; i < n_stages; i++) {
         if (i > 0 && !at->is_alone)
             cpu_emit_barrier(r);
+        if (!at->is_alone && r->e->info->unit_threads > 1)
+            fetch_carries(r, &stages[i], at);
         cpu_call_stage(r, &stages[i], at, v_rows);
     }
 }

@@ -59,7 +59,7 @@ static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuil
 
 /* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
  * compiled and their assembly looked at. */
-static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
+static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target, int with_dot)
 {
     LLVMContextRef context = LLVMContextCreate();
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
@@ -82,8 +82,10 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target)
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
     int is_arm = strncmp(target->triple, "aarch64", 7) == 0;
     add_half_probe(context, module, builder);
-    add_dot_probe(context, module, builder, 16, is_arm);
-    add_dot_probe(context, module, builder, 64, is_arm);
+    if (with_dot) {
+        add_dot_probe(context, module, builder, 16, is_arm);
+        add_dot_probe(context, module, builder, 64, is_arm);
+    }
     LLVMMemoryBufferRef text = NULL;
     char *error = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(target->machine, module, LLVMAssemblyFile, &error,
@@ -125,7 +127,8 @@ static void describe_x86(struct cpu_target *target, const char *assembly)
         target->dot = CPU_DOT_NONE;
 }
 
-static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *diag)
+/* What multiplies bytes is found out only for 8-bit weights, as it takes a millisecond. */
+static enum gruc_status describe(struct cpu_target *target, int with_dot, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
     int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
@@ -137,7 +140,7 @@ static enum gruc_status describe(struct cpu_target *target, struct gruc_diag *di
         target->abi = "lp64d";
         return GRUC_OK;
     }
-    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(target) : NULL;
+    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(target, with_dot) : NULL;
     if (assembly == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                is_x86 || is_arm
@@ -219,7 +222,7 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
     if (out->machine == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", out->triple);
-    return describe(out, diag);
+    return describe(out, wanted->weights == GRUC_WEIGHTS_INT8, diag);
 }
 
 void cpu_target_finish(struct cpu_target *target)

@@ -117,22 +117,38 @@ void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
     }
 }
 
+/* A function of its own, as there are many calls: (weights, arguments, threads). */
+static void emit_barrier_function(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMTypeRef parameters[3] = {e->t_ptr, e->t_ptr, e->t_i64};
+    struct l_function f = l_function_begin(e, "wait_for_others", parameters, 3);
+    LLVMBasicBlockRef b_wait = l_block(e, "wait"), b_done = l_block(e, "done");
+    LLVMValueRef v_args = LLVMGetParam(f.function, 1);
+    LLVMValueRef v_others =
+        LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), LLVMGetParam(f.function, 2), "");
+    LLVMBuildCondBr(e->builder, v_others, b_wait, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_wait);
+    LLVMValueRef v_wait = cpu_load_slot(e, v_args, CPU_SLOT_barrier, e->t_ptr);
+    LLVMValueRef v_context = cpu_load_slot(e, v_args, CPU_SLOT_barrier_context, e->t_ptr);
+    LLVMTypeRef type = LLVMFunctionType(e->t_void, &e->t_ptr, 1, 0);
+    LLVMBuildCall2(e->builder, type, v_wait, &v_context, 1, "");
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+    r->barrier = f.function;
+    r->barrier_type = f.type;
+    l_function_end(e, &f);
+}
+
 void cpu_emit_barrier(struct cpu_run *r)
 {
     struct cpu_emitter *e = r->e;
     if (e->info->unit_threads <= 1)
         return;
-    LLVMBasicBlockRef b_wait = l_block(e, "wait"), b_go_on = l_block(e, "go_on");
-    LLVMValueRef v_others =
-        LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), r->v_shares, "");
-    LLVMBuildCondBr(e->builder, v_others, b_wait, b_go_on);
-    LLVMPositionBuilderAtEnd(e->builder, b_wait);
-    LLVMValueRef v_wait = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier, e->t_ptr);
-    LLVMValueRef v_context = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier_context, e->t_ptr);
-    LLVMTypeRef type = LLVMFunctionType(e->t_void, &e->t_ptr, 1, 0);
-    LLVMBuildCall2(e->builder, type, v_wait, &v_context, 1, "");
-    LLVMBuildBr(e->builder, b_go_on);
-    LLVMPositionBuilderAtEnd(e->builder, b_go_on);
+    if (r->barrier == NULL)
+        emit_barrier_function(r);
+    LLVMValueRef arguments[3] = {e->v_weights, r->v_args, r->v_shares};
+    LLVMBuildCall2(e->builder, r->barrier_type, r->barrier, arguments, 3, "");
 }
 
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index)
