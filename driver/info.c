@@ -3,27 +3,17 @@
 #include <string.h>
 
 #include "driver/emit.h"
-
-/* FNV-1a: tells versions apart, protects from nothing. */
-static uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t length)
-{
-    const unsigned char *byte = bytes;
-    for (size_t i = 0; i < length; i++)
-        digest = (digest ^ byte[i]) * UINT64_C(0x100000001b3);
-    return digest;
-}
-
-static const uint64_t digest_start = UINT64_C(0xcbf29ce484222325);
+#include "ir/base/digest.h"
 
 static uint64_t digest_weights(const struct gruc_model *model)
 {
-    uint64_t digest = digest_start;
+    uint64_t digest = gruc_digest_start;
     for (size_t i = 0; i < model->n_parameters; i++) {
         const struct gruc_parameter *parameter = model->parameters[i];
         size_t count = (size_t)parameter->rows * parameter->columns;
-        digest = digest_bytes(digest, parameter->name, strlen(parameter->name) + 1);
-        digest = digest_bytes(digest, parameter->dims, sizeof parameter->dims);
-        digest = digest_bytes(digest, parameter->data, count * sizeof(float));
+        digest = gruc_digest_bytes(digest, parameter->name, strlen(parameter->name) + 1);
+        digest = gruc_digest_bytes(digest, parameter->dims, sizeof parameter->dims);
+        digest = gruc_digest_bytes(digest, parameter->data, count * sizeof(float));
     }
     return digest;
 }
@@ -105,6 +95,6 @@ enum gruc_status gruc_info_json(const struct gruc_model_handle *handle, const st
     append_target(out, target);
     gruc_strbuf_format(
         out, ",\"model_fnv1a\":\"%016" PRIx64 "\",\"weights_fnv1a\":\"%016" PRIx64 "\"}",
-        digest_bytes(digest_start, handle->text, handle->length), digest_weights(model));
+        gruc_digest_bytes(gruc_digest_start, handle->text, handle->length), digest_weights(model));
     return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
 }
