@@ -56,31 +56,6 @@ static uint64_t steps_of_call(const struct bench *bench)
     return known != 0 ? known : 1;
 }
 
-static enum gruc_status bind_all(struct bench *bench)
-{
-    const struct gruc_tensor_info *tensors = gruc_module_tensors(bench->info);
-    for (uint32_t i = 0; i < bench->info->n_inputs; i++) {
-        const struct gruc_array *array = &bench->arrays[i];
-        GRUC_TRY(grt_session_bind_input(bench->session, i, array->data,
-                                        (enum gruc_dtype)tensors[i].dtype, array->rank,
-                                        array->dims));
-    }
-    static const enum gruc_npy_type types[] = {
-        [GRUC_FLOAT32] = GRUC_NPY_FLOAT32,
-        [GRUC_INT32] = GRUC_NPY_INT32,
-        [GRUC_BOOL] = GRUC_NPY_BOOL,
-    };
-    for (uint32_t i = 0; i < bench->info->n_outputs; i++) {
-        const struct gruc_tensor_info *tensor = &tensors[bench->info->n_inputs + i];
-        struct gruc_array *array = &bench->arrays[bench->info->n_inputs + i];
-        int64_t dims[GRUC_ABI_MAX_RANK];
-        GRUC_TRY(grt_session_output_dims(bench->session, i, dims));
-        GRUC_TRY(gruc_array_create(types[tensor->dtype], tensor->rank, dims, array));
-        GRUC_TRY(grt_session_bind_output(bench->session, i, array->data, array->bytes));
-    }
-    return GRUC_OK;
-}
-
 static enum gruc_status prepare(struct bench *bench)
 {
     struct gruc_random_inputs inputs = {.batch = bench->batch,
@@ -96,7 +71,7 @@ static enum gruc_status prepare(struct bench *bench)
         return GRUC_ERROR_MEMORY;
     GRUC_TRY(gruc_random_inputs_make(bench->handle->model, bench->info, &inputs, bench->arrays));
     GRUC_TRY(grt_session_create(bench->module, &options, &bench->session));
-    return bind_all(bench);
+    return gruc_arrays_bind(bench->session, bench->info, bench->arrays);
 }
 
 /* Milliseconds of so many calls. */

@@ -90,16 +90,17 @@ static void fill_mask(struct gruc_random *random, enum gruc_masks masks,
         values[i] = masks == GRUC_MASKS_FULL || below(random, 4) != 0;
 }
 
+static const enum gruc_npy_type types[] = {
+    [GRUC_FLOAT32] = GRUC_NPY_FLOAT32,
+    [GRUC_INT32] = GRUC_NPY_INT32,
+    [GRUC_BOOL] = GRUC_NPY_BOOL,
+};
+
 static enum gruc_status make_one(const struct gruc_model *model,
                                  const struct gruc_tensor_info *tensor,
                                  const struct gruc_random_inputs *options,
                                  struct gruc_random *random, struct gruc_array *out)
 {
-    static const enum gruc_npy_type types[] = {
-        [GRUC_FLOAT32] = GRUC_NPY_FLOAT32,
-        [GRUC_INT32] = GRUC_NPY_INT32,
-        [GRUC_BOOL] = GRUC_NPY_BOOL,
-    };
     int64_t dims[GRUC_ABI_MAX_RANK];
     for (uint32_t i = 0; i < tensor->rank; i++)
         dims[i] = tensor->dims[i] == GRUC_DIM_BATCH ? (int64_t)options->batch
@@ -129,6 +130,26 @@ enum gruc_status gruc_random_inputs_make(const struct gruc_model *model,
             make_one(model, gruc_module_tensors(info) + i, options, &random, &arrays[i]);
         if (status != GRUC_OK)
             return status;
+    }
+    return GRUC_OK;
+}
+
+enum gruc_status gruc_arrays_bind(struct grt_session *session, const struct gruc_module_info *info,
+                                  struct gruc_array *arrays)
+{
+    const struct gruc_tensor_info *tensors = gruc_module_tensors(info);
+    for (uint32_t i = 0; i < info->n_inputs; i++)
+        GRUC_TRY(grt_session_bind_input(session, i, arrays[i].data,
+                                        (enum gruc_dtype)tensors[i].dtype, arrays[i].rank,
+                                        arrays[i].dims));
+    for (uint32_t i = 0; i < info->n_outputs; i++) {
+        const struct gruc_tensor_info *tensor = &tensors[info->n_inputs + i];
+        struct gruc_array *array = &arrays[info->n_inputs + i];
+        int64_t dims[GRUC_ABI_MAX_RANK];
+        GRUC_TRY(grt_session_output_dims(session, i, dims));
+        if (array->data == NULL)
+            GRUC_TRY(gruc_array_create(types[tensor->dtype], tensor->rank, dims, array));
+        GRUC_TRY(grt_session_bind_output(session, i, array->data, array->bytes));
     }
     return GRUC_OK;
 }
