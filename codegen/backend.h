@@ -12,6 +12,15 @@
 #include "ir/ir.h"
 #include "ir/narrow.h"
 
+/* How a back end cuts its loops, which changes no bit of a result. 0: as it estimates; what the
+ * target has no room for is as if it were 0. */
+struct gruc_blocking {
+    unsigned row_vectors; /* vectors of units of a block of one row */
+    unsigned rows;        /* of a block of several rows, a power of two */
+    unsigned vectors;     /* vectors of units of such a block */
+    unsigned tile_rows;   /* rows of a tile of steps */
+};
+
 struct gruc_target {
     const char *triple;   /* NULL: this machine */
     const char *cpu;      /* NULL or "native" */
@@ -19,6 +28,7 @@ struct gruc_target {
     int optimization;     /* 0 to 3 */
     enum gruc_accuracy accuracy;
     enum gruc_weights weights; /* type that products are to store them in */
+    struct gruc_blocking blocking;
 };
 
 enum gruc_artifact {
@@ -36,6 +46,7 @@ struct gruc_jit_code {
     int (*run)(void *context, const struct gruc_args *args);
     void (*release)(void *context);
     void *context;
+    uint64_t digest; /* of the code without its weights; 0: unknown */
 };
 
 /* Observers of a compilation; any may be NULL. */
@@ -51,6 +62,10 @@ struct gruc_trace {
 struct gruc_facts {
     const struct gruc_module_info *info; /* in ir's arena */
     uint64_t stack_bytes; /* bound on what any function of the module puts on the stack */
+};
+
+struct gruc_resolved {
+    const char *triple, *cpu, *features;
 };
 
 struct gruc_backend {
@@ -74,9 +89,10 @@ struct gruc_backend {
                               struct gruc_diag *diag, struct gruc_facts *out);
     /* What it makes code for, one a line, this machine first; NULL: this machine only. */
     enum gruc_status (*targets)(struct gruc_strbuf *out);
-    /* The triple and processor that code for target is for, in arena; NULL: makes no files. */
+    /* The triple, processor and its features that code for target is for, in arena; NULL: makes no
+     * files. */
     enum gruc_status (*resolve)(const struct gruc_target *target, struct gruc_arena *arena,
-                                struct gruc_diag *diag, const char **triple, const char **cpu);
+                                struct gruc_diag *diag, struct gruc_resolved *out);
 };
 
 extern const struct gruc_backend gruc_backend_cpu; /* only in builds with LLVM */

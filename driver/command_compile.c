@@ -121,12 +121,13 @@ static enum gruc_status note_processor(struct gruc_compilation *compilation,
     if (!code || cpu == NULL || target->triple != NULL || target->cpu != NULL)
         return GRUC_OK;
     struct gruc_arena arena;
-    const char *triple = NULL, *name = NULL;
+    struct gruc_resolved resolved = {0};
     gruc_arena_init(&arena);
-    enum gruc_status status = cpu->resolve(target, &arena, &compilation->diag, &triple, &name);
+    enum gruc_status status = cpu->resolve(target, &arena, &compilation->diag, &resolved);
     if (status == GRUC_OK)
         gruc_diag_note(&compilation->diag, (struct gruc_mark){0},
-                       "code for the processor of this machine, %s; --cpu=NAME for another", name);
+                       "code for the processor of this machine, %s; --cpu=NAME for another",
+                       resolved.cpu);
     gruc_arena_finish(&arena);
     return status;
 }

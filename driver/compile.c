@@ -216,9 +216,11 @@ enum gruc_status gruc_compile_artifact(struct gruc_compilation *compilation,
     if (status == GRUC_OK)
         status = gruc_compile_choose(compilation, ir, 1, &backend);
     struct gruc_target target = compilation->target;
+    struct gruc_resolved resolved = {0};
     if (status == GRUC_OK)
-        status = backend->resolve(&compilation->target, &arena, &compilation->diag, &target.triple,
-                                  &target.cpu);
+        status = backend->resolve(&compilation->target, &arena, &compilation->diag, &resolved);
+    target.triple = resolved.triple;
+    target.cpu = resolved.cpu;
     if (status == GRUC_OK)
         status = gruc_info_json(handle, ir, &target, &info);
     if (status == GRUC_OK)

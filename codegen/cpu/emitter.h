@@ -185,7 +185,8 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name);
 void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const struct cpu_variant *step,
                       const char *extra, int with_entry);
 /* Memory of a call; fills the workspace fields of info. */
-void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info);
+void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
+                        struct gruc_module_info *info);
 /* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);
 /* The same in words. */

@@ -72,14 +72,16 @@ enum gruc_status cpu_targets(struct gruc_strbuf *out)
 }
 
 enum gruc_status cpu_resolve(const struct gruc_target *target, struct gruc_arena *arena,
-                             struct gruc_diag *diag, const char **triple, const char **cpu)
+                             struct gruc_diag *diag, struct gruc_resolved *out)
 {
     struct cpu_target opened;
     enum gruc_status status = cpu_target_open(target, diag, &opened);
     if (status == GRUC_OK) {
-        *triple = gruc_arena_text(arena, opened.triple, strlen(opened.triple));
-        *cpu = gruc_arena_text(arena, opened.cpu, strlen(opened.cpu));
-        status = *triple == NULL || *cpu == NULL ? GRUC_ERROR_MEMORY : GRUC_OK;
+        out->triple = gruc_arena_text(arena, opened.triple, strlen(opened.triple));
+        out->cpu = gruc_arena_text(arena, opened.cpu, strlen(opened.cpu));
+        out->features = gruc_arena_text(arena, opened.features, strlen(opened.features));
+        if (out->triple == NULL || out->cpu == NULL || out->features == NULL)
+            status = GRUC_ERROR_MEMORY;
     }
     cpu_target_finish(&opened);
     return status;

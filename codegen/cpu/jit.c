@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/base/digest.h"
+
 struct jit {
     LLVMOrcLLJITRef lljit;
     struct cpu_blob weights;
     struct gruc_module_info *info;
     int (*run)(const struct gruc_args *args);
+    uint64_t digest;
 };
 
 static int run_jit(void *context, const struct gruc_args *args)
@@ -80,6 +83,8 @@ static enum gruc_status build(struct jit *jit, struct cpu_module *m,
     memcpy(jit->info, m->info, m->info->bytes);
     LLVMMemoryBufferRef object;
     GRUC_TRY(cpu_module_generate(m, LLVMObjectFile, trace, diag, &object));
+    jit->digest = gruc_digest_bytes(gruc_digest_start, LLVMGetBufferStart(object),
+                                    LLVMGetBufferSize(object));
     double start = cpu_clock();
     GRUC_TRY(load(jit, object, diag));
     cpu_trace_time(trace, "load", start);
@@ -104,6 +109,7 @@ enum gruc_status cpu_jit(struct gruc_ir *ir, const struct gruc_target *target,
         return status;
     }
     *out = (struct gruc_jit_code){
-        .info = jit->info, .run = run_jit, .release = release_jit, .context = jit};
+        .info = jit->info, .run = run_jit, .release = release_jit, .context = jit,
+        .digest = jit->digest};
     return GRUC_OK;
 }

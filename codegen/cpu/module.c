@@ -139,7 +139,7 @@ static enum gruc_status plan_step(struct cpu_emitter *e, const struct gruc_pass_
     GRUC_TRY(gruc_passes_run(step->ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag));
     GRUC_TRY(plan(e, step, diag));
     step->info->unit_threads = 1;
-    cpu_plan_workspace(step->schedule, step->info);
+    cpu_plan_workspace(step->schedule, &e->target->blocking, step->info);
     return GRUC_OK;
 }
 
@@ -167,7 +167,7 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
         GRUC_TRY(plan_step(e, &options, &step, diag));
     GRUC_TRY(plan(e, &whole, diag));
     cpu_plan_threads(e, whole.info);
-    cpu_plan_workspace(e->schedule, whole.info);
+    cpu_plan_workspace(e->schedule, &m->target.blocking, whole.info);
     m->info = whole.info;
     cpu_trace_time(trace, "schedule", start);
     start = cpu_clock();

@@ -42,6 +42,6 @@ enum gruc_status cpu_facts(struct gruc_ir *ir, const struct gruc_target *target,
                            struct gruc_diag *diag, struct gruc_facts *out);
 enum gruc_status cpu_targets(struct gruc_strbuf *out);
 enum gruc_status cpu_resolve(const struct gruc_target *target, struct gruc_arena *arena,
-                             struct gruc_diag *diag, const char **triple, const char **cpu);
+                             struct gruc_diag *diag, struct gruc_resolved *out);
 
 #endif

@@ -66,6 +66,14 @@ static int one_vector_stays(const struct sweep *w, unsigned gates)
     return gates >= 3 && bytes <= NEAR_BYTES && 2 * bytes > NEAR_BYTES;
 }
 
+/* 0: not said. NAME_step has code of its own, of which measured calls say nothing. */
+static unsigned wanted_vectors(const struct sweep *w, unsigned rows)
+{
+    const struct gruc_blocking *blocking = &w->e->target->blocking;
+    unsigned wanted = rows > 1 ? blocking->vectors : w->e->one_step ? 0 : blocking->row_vectors;
+    return wanted <= CPU_MAX_VECTORS ? wanted : 0;
+}
+
 /* Vectors of a block of some rows: as many sums as keep the multipliers busy (each waits four
  * cycles for the one before it), few enough to stay in registers. */
 static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
@@ -77,18 +85,20 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
     if (w->e->one_step && one_vector_stays(w, gates))
         return panel;
+    unsigned each = rows * gates * (rows == 1 ? ranges : 1); /* sums of a vector */
+    unsigned wanted = wanted_vectors(w, rows);
+    if (wanted > 0 && wanted % panel == 0 && wanted <= vectors && each * wanted <= room)
+        return wanted;
     /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
     unsigned most = rows > 1 ? room : has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
     double best_cost = 1e30;
     for (unsigned q = panel; q <= CPU_MAX_VECTORS && q <= vectors; q += panel) {
-        unsigned sums = rows * gates * q * (rows == 1 ? ranges : 1);
-        if (q > panel && (sums > room || rows * gates * q > most))
+        if (q > panel && (each * q > room || rows * gates * q > most))
             break;
         double cost = 0;
         for (unsigned left = vectors; left > 0; left -= left < q ? left : q) {
             unsigned now = left < q ? left : q;
-            double busy = (double)(rows * gates * now * (rows == 1 ? ranges : 1)) /
-                          w->e->target->fma_rate;
+            double busy = (double)(each * now) / w->e->target->fma_rate;
             cost += (busy > 4.0 ? busy : 4.0) + 0.5 * rows;
         }
         if (cost < best_cost - 1e-9) {
@@ -101,10 +111,12 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
 
 static unsigned rows_of_block(const struct sweep *w)
 {
-    unsigned ranges, gates = gates_of(w, &ranges);
+    unsigned ranges, gates = gates_of(w, &ranges), wanted = w->e->target->blocking.rows;
     if (gates == 0)
         return 1;
-    for (unsigned rows = 4; rows > 1; rows /= 2)
+    if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
+        wanted = 4;
+    for (unsigned rows = wanted; rows > 1; rows /= 2)
         if (rows * gates * panel_of(w) <= w->e->target->registers - 4)
             return rows;
     return 1;

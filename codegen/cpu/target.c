@@ -181,7 +181,7 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                  struct cpu_target *out)
 {
     cpu_initialize_llvm(wanted->triple == NULL);
-    *out = (struct cpu_target){0};
+    *out = (struct cpu_target){.blocking = wanted->blocking};
     char *host = LLVMGetDefaultTargetTriple();
     out->triple = wanted->triple != NULL ? LLVMNormalizeTargetTriple(wanted->triple)
                                          : LLVMCreateMessage(host);

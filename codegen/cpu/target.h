@@ -24,6 +24,7 @@ struct cpu_target {
     int has_half;         /* half precision becomes float32 in one instruction */
     enum cpu_dot dot;     /* the instruction that products of 8-bit integers use */
     const char *abi;      /* module flag target-abi, NULL: none */
+    struct gruc_blocking blocking; /* wanted */
 };
 
 /* Opens the target; a diagnostic says which part of it LLVM does not know. */

@@ -2,7 +2,10 @@
 /* How much memory a call needs: tiles are sized so that they stay in the second-level cache. */
 #include "codegen/cpu/emitter.h"
 
-enum { TILE_BYTES = 256 * 1024, LEAST_TILE_ROWS = 32, MOST_TILE_ROWS = 128, ROW_GROUP = 32 };
+enum {
+    TILE_BYTES = 256 * 1024, LEAST_TILE_ROWS = 32, MOST_TILE_ROWS = 128, ROW_GROUP = 32,
+    WANTED_TILE_ROWS = 512 /* at most */
+};
 
 /* The last stages of a wavefront wait for its first tile, so tiles are short there. */
 static int is_wavefront(const struct gruc_schedule *schedule)
@@ -14,7 +17,8 @@ static int is_wavefront(const struct gruc_schedule *schedule)
     return 0;
 }
 
-void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module_info *info)
+void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
+                        struct gruc_module_info *info)
 {
     for (size_t i = 0; i < schedule->n_buffers; i++) {
         const struct gruc_buffer *buffer = &schedule->buffers[i];
@@ -49,4 +53,6 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, struct gruc_module
                       : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
     if (is_wavefront(schedule))
         info->tile_rows = LEAST_TILE_ROWS;
+    if (blocking->tile_rows >= LEAST_TILE_ROWS && blocking->tile_rows <= WANTED_TILE_ROWS)
+        info->tile_rows = blocking->tile_rows;
 }
