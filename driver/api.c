@@ -85,6 +85,7 @@ void gruc_compilation_set_model(struct gruc_compilation *compilation,
     compilation->diag.file = handle->model->path;
     compilation->diag.source = handle->text;
     compilation->diag.source_length = handle->length;
+    compilation->target.blocking = handle->blocking;
 }
 
 /* Options that came from a caller, checked before anything is done. */

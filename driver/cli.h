@@ -41,7 +41,7 @@ struct gruc_cli {
     uint64_t batch, steps, threads, chunk, seed; /* 0: not given */
     double max_abs, seconds;                     /* negative: not given */
     int optimization, accuracy, weights_type, masks, color;
-    int time_passes, json, man, completion, help;
+    int time_passes, tune, json, man, completion, help;
 };
 
 struct gruc_command {
@@ -89,6 +89,10 @@ void gruc_cli_finish(struct gruc_cli *cli);
 int gruc_cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void gruc_cli_error(const struct gruc_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void gruc_cli_note(const struct gruc_cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* One line that the next one replaces, on a terminal only; "" clears it. */
+void gruc_cli_progress(const char *text);
 void gruc_cli_warning(const struct gruc_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* libgruc's options as the command line says, diagnostics printed. */

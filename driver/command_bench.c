@@ -6,6 +6,7 @@
 #include "driver/cli.h"
 #include "driver/compile.h"
 #include "driver/random_inputs.h"
+#include "driver/tune.h"
 
 enum {
     SAMPLES_MOST = 100000,
@@ -184,6 +185,8 @@ int gruc_command_bench(const struct gruc_cli *cli)
     struct gruc_model_handle *handle = NULL;
     gruc_cli_options(cli, &options);
     enum gruc_status status = open_model(cli, &options, &handle);
+    if (status == GRUC_OK)
+        status = gruc_tune_model(cli, &options, handle);
     if (status == GRUC_OK)
         status = compile_and_run(&bench, &options, handle);
     if (bench.info != NULL)

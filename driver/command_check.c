@@ -11,6 +11,7 @@
 #include "driver/compare.h"
 #include "driver/compile.h"
 #include "driver/random_inputs.h"
+#include "driver/tune.h"
 #include "ir/base/strbuf.h"
 #include "runtime/feed.h"
 
@@ -231,6 +232,8 @@ int gruc_command_check(const struct gruc_cli *cli)
     gruc_cli_options(cli, &check.options);
     gruc_strbuf_init(&check.report);
     enum gruc_status status = gruc_model_open(cli->operand, &check.options, &check.handle);
+    if (status == GRUC_OK)
+        status = gruc_tune_model(cli, &check.options, check.handle);
     if (status == GRUC_OK)
         status = prepare(&check);
     if (status == GRUC_OK)

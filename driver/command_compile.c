@@ -4,6 +4,7 @@
 
 #include "driver/cli.h"
 #include "driver/emit.h"
+#include "driver/tune.h"
 
 struct wanted {
     enum gruc_emit kinds[GRUC_EMIT_COUNT];
@@ -166,6 +167,8 @@ int gruc_command_compile(const struct gruc_cli *cli)
     struct gruc_model_handle *handle = NULL;
     gruc_cli_options(cli, &options);
     enum gruc_status status = gruc_model_open(cli->operand, &options, &handle);
+    if (status == GRUC_OK)
+        status = gruc_tune_model(cli, &options, handle);
     if (status == GRUC_OK)
         status = write_all(&options, handle, path, &wanted);
     gruc_model_destroy(handle);

@@ -7,6 +7,7 @@
 #include "driver/compile.h"
 #include "driver/inspect.h"
 #include "driver/model_text.h"
+#include "driver/tune.h"
 #include "frontend/layers.h"
 
 /* Texts of one tensor or layer, printed in columns. */
@@ -108,20 +109,40 @@ static void print_backends(const struct gruc_inspection *inspection)
     }
 }
 
+static void print_tuning(const struct gruc_inspection *inspection)
+{
+    struct gruc_strbuf text;
+    gruc_strbuf_init(&text);
+    gruc_tune_describe(&inspection->tuning.blocking, &text);
+    if (!inspection->has_tuning)
+        printf("tuning: nothing is kept; `gruc bench --tune` measures\n");
+    else if (inspection->tuning.gain > 0)
+        printf("tuning: %s, %.1f %% faster than the estimated blocks\n",
+               text.text != NULL ? text.text : "", inspection->tuning.gain);
+    else
+        printf("tuning: nothing is faster than the estimated blocks\n");
+    gruc_strbuf_finish(&text);
+}
+
 int gruc_command_inspect(const struct gruc_cli *cli)
 {
     struct gruc_options options;
     struct gruc_model_handle *handle = NULL;
-    struct gruc_inspection inspection = {.count = 0};
+    struct gruc_inspection inspection = {.count = 0, .with_tuning = cli->tune};
     gruc_cli_options(cli, &options);
     enum gruc_status status = gruc_model_open(cli->operand, &options, &handle);
     if (status == GRUC_OK)
         status = gruc_inspection_make(&options, handle, &inspection);
+    if (status == GRUC_OK && cli->tune)
+        status = gruc_tune_find(cli, &options, handle, &inspection.tuning,
+                                &inspection.has_tuning);
     if (status == GRUC_OK && cli->json) {
         status = gruc_inspection_print_json(handle->model, &inspection);
     } else if (status == GRUC_OK) {
         print_model(handle->model);
         print_backends(&inspection);
+        if (cli->tune)
+            print_tuning(&inspection);
     }
     gruc_inspection_finish(&inspection);
     gruc_model_destroy(handle);

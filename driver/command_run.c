@@ -7,6 +7,7 @@
 #include "driver/cli.h"
 #include "driver/compare.h"
 #include "driver/random_inputs.h"
+#include "driver/tune.h"
 #include "ir/base/strbuf.h"
 #include "runtime/feed.h"
 
@@ -235,6 +236,8 @@ int gruc_command_run(const struct gruc_cli *cli)
     struct gruc_model_handle *handle = NULL;
     gruc_cli_options(cli, &options);
     enum gruc_status status = gruc_model_open(cli->operand, &options, &handle);
+    if (status == GRUC_OK)
+        status = gruc_tune_model(cli, &options, handle);
     if (status == GRUC_OK)
         status = gruc_model_jit(handle, &options, &run.module);
     gruc_model_destroy(handle);

@@ -16,6 +16,7 @@ struct gruc_model_handle {
     struct gruc_model *model;
     const char *text; /* of the model file, in arena, NUL-terminated */
     size_t length;
+    struct gruc_blocking blocking; /* that --tune chose */
     double milliseconds; /* that parse, check and weights took */
 };
 

@@ -26,7 +26,7 @@ enum gruc_status gruc_inspection_make(const struct gruc_options *options,
     const struct gruc_backend *const *backends = gruc_backends();
     gruc_compilation_init(&compilation, options);
     gruc_compilation_set_model(&compilation, handle);
-    *out = (struct gruc_inspection){.count = 0};
+    out->count = 0;
     while (out->count < GRUC_INSPECTION_MAX && backends[out->count] != NULL) {
         size_t i = out->count++;
         gruc_arena_init(&out->arenas[i]);
@@ -127,6 +127,21 @@ static void append_verdicts(const struct gruc_inspection *inspection, struct gru
     gruc_strbuf_text(out, "]");
 }
 
+static void append_tuning(const struct gruc_inspection *inspection, struct gruc_strbuf *out)
+{
+    const struct gruc_blocking *blocking = &inspection->tuning.blocking;
+    if (!inspection->with_tuning)
+        return;
+    if (!inspection->has_tuning) {
+        gruc_strbuf_text(out, ",\"tuning\":null");
+        return;
+    }
+    gruc_strbuf_format(out, ",\"tuning\":{\"row_vectors\":%u,\"rows\":%u,\"vectors\":%u,"
+                            "\"tile_rows\":%u,\"gain_percent\":%.1f}",
+                       blocking->row_vectors, blocking->rows, blocking->vectors,
+                       blocking->tile_rows, inspection->tuning.gain);
+}
+
 enum gruc_status gruc_inspection_print_json(const struct gruc_model *model,
                                             const struct gruc_inspection *inspection)
 {
@@ -146,6 +161,7 @@ enum gruc_status gruc_inspection_print_json(const struct gruc_model *model,
     append_edges(model, "outputs", model->outputs, model->n_outputs, &text);
     append_parameters(model, &text);
     append_verdicts(inspection, &text);
+    append_tuning(inspection, &text);
     gruc_strbuf_text(&text, "}");
     enum gruc_status status = text.failed ? GRUC_ERROR_MEMORY : GRUC_OK;
     if (status == GRUC_OK)

@@ -6,6 +6,7 @@
 
 #include "codegen/backend.h"
 #include "driver/compile.h"
+#include "driver/tune_cache.h"
 
 enum { GRUC_INSPECTION_MAX = 8 };
 
@@ -19,6 +20,8 @@ struct gruc_inspection {
     struct gruc_arena arenas[GRUC_INSPECTION_MAX]; /* IR of each back end */
     struct gruc_verdict verdicts[GRUC_INSPECTION_MAX];
     size_t count;
+    int with_tuning, has_tuning; /* asked for, and something is kept */
+    struct gruc_tune_entry tuning;
 };
 
 enum gruc_status gruc_inspection_make(const struct gruc_options *options,

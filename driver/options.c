@@ -177,6 +177,22 @@ static int parse_options(struct gruc_cli *cli, int argc, char **argv)
     }
 }
 
+/* What --tune cannot go with: it measures what this machine runs. */
+static int check_tune(const struct gruc_cli *cli)
+{
+    const char *cpu = cli->cpu, *backend = cli->backend;
+    if (!cli->tune)
+        return 1;
+    if (cli->target != NULL || (cpu != NULL && strcmp(cpu, "native") != 0))
+        gruc_cli_usage("--tune measures on this machine, so it cannot go with --%s",
+                       cli->target != NULL ? "target" : "cpu");
+    else if (backend != NULL && strcmp(backend, "auto") != 0 && strcmp(backend, "cpu") != 0)
+        gruc_cli_usage("--tune is for the cpu back end, not for '%s'", backend);
+    else
+        return 1;
+    return 0;
+}
+
 int gruc_cli_parse(struct gruc_cli *cli, enum gruc_command_id command, int argc, char **argv)
 {
     *cli = (struct gruc_cli){.command = command, .optimization = 2, .max_abs = -1, .seconds = -1};
@@ -186,7 +202,7 @@ int gruc_cli_parse(struct gruc_cli *cli, enum gruc_command_id command, int argc,
     unsigned operands = (unsigned)(argc - optind);
     cli->operand = operands > 0 ? argv[optind] : NULL;
     if (cli->help || (operands >= row->least && operands <= row->most))
-        return 1;
+        return cli->help || check_tune(cli);
     if (operands > row->most)
         gruc_cli_usage("'%s' is one operand too many; see `gruc help %s`", argv[optind + row->most],
                        row->name);

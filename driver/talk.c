@@ -112,6 +112,21 @@ void gruc_cli_warning(const struct gruc_cli *cli, const char *format, ...)
     va_end(list);
 }
 
+void gruc_cli_note(const struct gruc_cli *cli, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    say(cli, GRUC_LEVEL_NOTE, format, list);
+    va_end(list);
+}
+
+void gruc_cli_progress(const char *text)
+{
+    const char *terminal = getenv("TERM");
+    if (isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0)
+        fprintf(stderr, "\r\033[K%s", text);
+}
+
 static void print_dump(void *context, const char *pass, const char *text)
 {
     (void)context;
