@@ -74,6 +74,7 @@ suite random "$build/tests/random/random" --jobs "$jobs"
 suite activations "$build/tests/activations/activations" --jobs "$jobs"
 suite cli sh tests/cli.sh
 suite steps sh tests/steps.sh
+suite tune sh tests/tune.sh
 suite symbols sh tests/symbols.sh
 suite reproducible sh tests/reproducible.sh
 suite size sh tests/size.sh
