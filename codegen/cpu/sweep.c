@@ -116,8 +116,10 @@ static unsigned rows_of_block(const struct sweep *w)
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = 4;
+    /* Besides the sums, a number of each row and a weight are in registers. */
+    unsigned registers = w->e->target->registers, panel = panel_of(w);
     for (unsigned rows = wanted; rows > 1; rows /= 2)
-        if (rows * gates * panel_of(w) <= w->e->target->registers - 4)
+        if (rows * gates * panel <= registers - 4 && rows * gates * panel + rows < registers)
             return rows;
     return 1;
 }
