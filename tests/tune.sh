@@ -129,6 +129,28 @@ verify inspect-json-words grep -q '"tuning":{"row_vectors":5,.*"gain_percent":12
 check without 0 "$gruc" compile wide.yaml -o one.o
 verify without-it-is-not-read cmp -s one.o untuned.o
 
+# ---- the same with narrow weights, whose blocks have a multiple of vectors ----
+for type in bf16 f16 int8; do
+  run_type() {
+    "$gruc" run wide.yaml --weights-type=$type --input "$x" --output "g$1.npy" --output "d$1.npy" \
+      ${2:+"$2"}
+  }
+  cp first.json "$cache"
+  check "untuned-$type" 0 run_type ""
+  check "measure-$type" 0 run_type 1 --tune
+  cp "$cache" typed.json
+  for choice in '1 8 1 32' '2 4 2 64' '4 2 4 256'; do
+    name=$type-$(echo "$choice" | tr ' ' -)
+    cp typed.json first.json
+    # shellcheck disable=SC2086
+    choose $choice
+    check "run-$name" 0 run_type 1 --tune
+    verify "known-$name" silent 'note: tuned\|ignored'
+    verify "bits-$name" cmp -s g.npy g1.npy
+    verify "more-bits-$name" cmp -s d.npy d1.npy
+  done
+done
+
 # ---- a cache that is not as it should be ----
 i=0
 rest='"vectors": 1, "tile_rows": 32, "gain_percent": 1'
