@@ -83,7 +83,7 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
     unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
-    if (w->e->one_step && one_vector_stays(w, gates))
+    if (rows == 1 && one_vector_stays(w, gates))
         return panel;
     unsigned each = rows * gates * (rows == 1 ? ranges : 1); /* sums of a vector */
     unsigned wanted = wanted_vectors(w, rows);
