@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The floor of a problem: the time that this core needs to read the weights and to multiply,
-measured by roofline.c in the same run. No latency, no activations in it."""
+measured by driver/roofline.c in the same run. No latency, no activations in it."""
+
+from pathlib import Path
 
 from peers.table import compile_program, run_program
+
+SOURCES = Path(__file__).parent.parent
 
 FLOAT_BYTES = 4
 
@@ -11,8 +15,8 @@ class Roofline:
     """The best that was ever seen in this run."""
 
     def __init__(self, tools):
-        self.program = compile_program(tools, "roofline", ["roofline.c"],
-                                       ["-O3", "-ffp-contract=fast"])
+        self.program = compile_program(tools, "roofline", ["roofline.c", "../driver/roofline.c"],
+                                       ["-I", SOURCES, "-O3", "-ffp-contract=fast"])
         self.gigaflops = 0
         self.levels = {}  # name: (bytes, gigabytes a second)
         self.measure()

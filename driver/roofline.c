@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* To be compiled with optimization and -ffp-contract=fast: the multiply-adds are written as two
+ * operations. */
+#include "driver/roofline.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    CHAINS = 12,       /* independent, to hide the latency of an FMA or a load */
+    FMA_TURNS = 20000, /* of a trial */
+    TRIALS = 40,
+    TRIAL_BYTES = 1 << 23, /* that a trial reads at least */
+    CACHES_MOST = 8,       /* that Linux lists */
+    ALIGNMENT = 64,
+};
+
+#define EACH_CHAIN(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define DECLARE_FLOAT(i) vector a##i = {(float)(i)};
+#define MULTIPLY_ADD(i) a##i = a##i * m + c;
+#define ADD_FLOAT(i) sum += a##i;
+#define DECLARE_BITS(i) bits b##i = {0};
+#define READ(i) b##i ^= p[i];
+#define JOIN_BITS(i) all ^= b##i;
+
+/* The same two loops for each vector width, compiled for the extension that has it. */
+#define KERNELS(name, attributes, bytes)                                                           \
+    attributes static float fma_##name(size_t turns, float factor)                                 \
+    {                                                                                              \
+        typedef float vector __attribute__((vector_size(bytes)));                                  \
+        const vector m = factor - (vector){0}, c = factor + (vector){0};                           \
+        EACH_CHAIN(DECLARE_FLOAT)                                                                  \
+        for (size_t i = 0; i < turns; i++) {                                                       \
+            EACH_CHAIN(MULTIPLY_ADD)                                                               \
+        }                                                                                          \
+        vector sum = {0};                                                                          \
+        EACH_CHAIN(ADD_FLOAT)                                                                      \
+        return sum[0];                                                                             \
+    }                                                                                              \
+    attributes static uint64_t read_##name(const void *memory, size_t size)                        \
+    {                                                                                              \
+        typedef uint64_t bits __attribute__((vector_size(bytes), may_alias));                      \
+        EACH_CHAIN(DECLARE_BITS)                                                                   \
+        const bits *p = memory, *end = p + size / sizeof *p / CHAINS * CHAINS;                     \
+        for (; p < end; p += CHAINS) {                                                             \
+            EACH_CHAIN(READ)                                                                       \
+        }                                                                                          \
+        bits all = {0};                                                                            \
+        EACH_CHAIN(JOIN_BITS)                                                                      \
+        return all[0] ^ all[1];                                                                    \
+    }
+
+struct kernels {
+    size_t bytes; /* of a vector */
+    float (*fma)(size_t turns, float factor);
+    uint64_t (*read)(const void *memory, size_t size);
+};
+
+KERNELS(base, , 16)
+#ifdef __x86_64__
+KERNELS(avx2, __attribute__((target("avx2,fma"))), 32)
+KERNELS(avx512, __attribute__((target("avx512f,avx2,fma"))), 64)
+#endif
+
+static struct kernels choose_kernels(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f"))
+        return (struct kernels){64, fma_avx512, read_avx512};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (struct kernels){32, fma_avx2, read_avx2};
+#endif
+    return (struct kernels){16, fma_base, read_base};
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static double measure_fma(const struct kernels *kernels)
+{
+    double best = 0;
+    volatile float factor = 0.5f, result;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        double begin = now();
+        result = kernels->fma(FMA_TURNS, factor);
+        double seconds = now() - begin;
+        double flops = 2.0 * FMA_TURNS * CHAINS * (double)(kernels->bytes / sizeof(float));
+        if (flops / seconds > best)
+            best = flops / seconds;
+    }
+    (void)result;
+    return best / 1e9;
+}
+
+static double measure_read(const struct kernels *kernels, const void *memory, size_t size)
+{
+    double best = 0;
+    volatile uint64_t result = kernels->read(memory, size);
+    size_t turns = size < TRIAL_BYTES ? TRIAL_BYTES / size : 1;
+    int trials = size < TRIAL_BYTES ? TRIALS : TRIALS / 4;
+    for (int trial = 0; trial < trials; trial++) {
+        double begin = now();
+        for (size_t i = 0; i < turns; i++)
+            result = kernels->read(memory, size);
+        double seconds = now() - begin;
+        if ((double)turns * (double)size / seconds > best)
+            best = (double)turns * (double)size / seconds;
+    }
+    (void)result;
+    return best / 1e9;
+}
+
+static int read_fact(const char *path, const char *format, void *out)
+{
+    FILE *file = fopen(path, "r");
+    int found = file != NULL && fscanf(file, format, out) == 1;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+/* Bytes of the cache that holds data at a level, as Linux tells them. */
+static size_t cache_size(size_t level, size_t otherwise)
+{
+    for (int index = 0; index < CACHES_MOST; index++) {
+        char path[128], type;
+        size_t found_level, kibibytes;
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/level", index);
+        if (read_fact(path, "%zu", &found_level) && found_level == level) {
+            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/type", index);
+            if (read_fact(path, "%c", &type) && type != 'I') {
+                snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size",
+                         index);
+                if (read_fact(path, "%zu", &kibibytes) && kibibytes > 0)
+                    return kibibytes << 10;
+            }
+        }
+    }
+    return otherwise;
+}
+
+int gruc_roofline_measure(size_t most_bytes, struct gruc_roofline *out)
+{
+    static const size_t usual[] = {(size_t)32 << 10, (size_t)512 << 10, (size_t)16 << 20};
+    static const char *const names[GRUC_ROOFLINE_LEVELS] = {"L1", "L2", "L3", "DRAM"};
+    const struct kernels kernels = choose_kernels();
+    *out = (struct gruc_roofline){0};
+    for (int i = 0; i < GRUC_ROOFLINE_LEVELS - 1; i++)
+        out->levels[i].bytes = cache_size((size_t)i + 1, usual[i]);
+    size_t last = out->levels[GRUC_ROOFLINE_LEVELS - 2].bytes;
+    size_t most = 4 * last < most_bytes ? 4 * last : most_bytes;
+    unsigned char *memory = aligned_alloc(ALIGNMENT, most / ALIGNMENT * ALIGNMENT);
+    if (memory == NULL)
+        return 0;
+    memset(memory, 1, most / ALIGNMENT * ALIGNMENT);
+    out->gigaflops = measure_fma(&kernels);
+    for (int i = 0; i < GRUC_ROOFLINE_LEVELS; i++) {
+        struct gruc_roof *roof = &out->levels[i];
+        roof->name = names[i];
+        /* Well inside its level and well beyond the one before; L3 is shared with other cores. */
+        size_t size = roof->bytes == 0 ? most : i == 2 ? roof->bytes / 4 : roof->bytes / 4 * 3;
+        if (roof->bytes == 0 ? size >= 2 * last : size <= most)
+            roof->gigabytes = measure_read(&kernels, memory, size);
+    }
+    free(memory);
+    return 1;
+}
