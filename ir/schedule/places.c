@@ -61,7 +61,7 @@ static void add_target(struct gruc_scheduler *s, gruc_ref value, struct gruc_vie
     view.stepped = view.stepped || gruc_is_sequence(s->ir, value);
     if (gruc_arena_grow(s->ir->arena, (void **)&place->targets, place->n_targets,
                         &place->targets_capacity, sizeof *place->targets))
-        place->targets[place->n_targets++] = (struct gruc_edge){value, view};
+        place->targets[place->n_targets++] = (struct gruc_stage_edge){value, view};
     else
         s->failed = 1;
 }
@@ -112,7 +112,7 @@ static void add_load(struct gruc_scheduler *s, struct gruc_stage *stage, gruc_re
     struct gruc_view view = find(s, value, group);
     if (gruc_arena_grow(s->ir->arena, (void **)&stage->loads, stage->n_loads,
                         &stage->loads_capacity, sizeof *stage->loads))
-        stage->loads[stage->n_loads++] = (struct gruc_edge){value, view};
+        stage->loads[stage->n_loads++] = (struct gruc_stage_edge){value, view};
     else
         s->failed = 1;
 }

@@ -38,7 +38,7 @@ struct gruc_view {
 };
 
 /* A value that a stage loads or stores. */
-struct gruc_edge {
+struct gruc_stage_edge {
     gruc_ref value;
     struct gruc_view view;
 };
@@ -72,9 +72,9 @@ struct gruc_stage {
     size_t n_ops, ops_capacity;
     struct gruc_product *products;
     size_t n_products, products_capacity;
-    struct gruc_edge *loads;
+    struct gruc_stage_edge *loads;
     size_t n_loads, loads_capacity;
-    struct gruc_edge *stores;
+    struct gruc_stage_edge *stores;
     size_t n_stores, stores_capacity;
     struct gruc_group *body;        /* of a scan: its stages */
     struct gruc_view *carries;      /* of a scan: a CARRY buffer for each carried value */

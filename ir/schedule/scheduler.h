@@ -14,7 +14,7 @@ struct gruc_placement {
     uint32_t stage; /* index in its group, GRUC_NONE before */
     struct gruc_group *group;
     uint32_t tile, sequence, row; /* buffers that hold it, GRUC_NONE: none */
-    struct gruc_edge *targets;    /* where it is stored */
+    struct gruc_stage_edge *targets;    /* where it is stored */
     size_t n_targets, targets_capacity;
 };
 
