@@ -11,6 +11,7 @@
 #include "ir/expr.h"
 #include "ir/ir.h"
 #include "ir/narrow.h"
+#include "ir/schedule/schedule.h"
 
 /* How a back end cuts its loops, which changes no bit of a result. 0: as it estimates; what the
  * target has no room for is as if it were 0. */
@@ -29,6 +30,7 @@ struct gruc_target {
     enum gruc_accuracy accuracy;
     enum gruc_weights weights; /* type that products are to store them in */
     struct gruc_blocking blocking;
+    uint64_t *profile; /* of jit only: where the code adds up times, see profile.h; NULL: none */
 };
 
 enum gruc_artifact {
@@ -58,6 +60,13 @@ struct gruc_trace {
     void *time_context;
 };
 
+/* What code will be made from. */
+struct gruc_plan {
+    const struct gruc_schedule *schedule; /* all in ir's arena */
+    const struct gruc_module_info *info;
+    const char *threads; /* how they share the work, a line each */
+};
+
 /* What a C header says of the code that emit makes for the same IR and target. */
 struct gruc_facts {
     const struct gruc_module_info *info; /* in ir's arena */
@@ -84,6 +93,9 @@ struct gruc_backend {
     /* The schedule in words for `inspect`, NULL: has none. */
     enum gruc_status (*describe)(struct gruc_ir *ir, const struct gruc_target *target,
                                  struct gruc_diag *diag, struct gruc_strbuf *out);
+    /* The same for programs, NULL: has none. */
+    enum gruc_status (*plan)(struct gruc_ir *ir, const struct gruc_target *target,
+                             struct gruc_diag *diag, struct gruc_plan *out);
     /* NULL: makes no files. */
     enum gruc_status (*facts)(struct gruc_ir *ir, const struct gruc_target *target,
                               struct gruc_diag *diag, struct gruc_facts *out);

@@ -67,6 +67,26 @@ static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *t
     return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
 }
 
+static enum gruc_status plan(struct gruc_ir *ir, const struct gruc_target *target,
+                             struct gruc_diag *diag, struct gruc_plan *out)
+{
+    struct cpu_module m;
+    struct gruc_strbuf threads;
+    gruc_strbuf_init(&threads);
+    enum gruc_status status = cpu_module_plan(&m, ir, target, NULL, diag, NULL);
+    if (status == GRUC_OK) {
+        cpu_describe_threads(&m.emitter, &threads);
+        *out = (struct gruc_plan){
+            .schedule = m.emitter.schedule, .info = m.info,
+            .threads = gruc_arena_text(ir->arena, threads.length > 0 ? threads.text : "",
+                                       threads.length)};
+        status = threads.failed || out->threads == NULL ? GRUC_ERROR_MEMORY : GRUC_OK;
+    }
+    gruc_strbuf_finish(&threads);
+    cpu_module_finish(&m);
+    return status;
+}
+
 const struct gruc_backend gruc_backend_cpu = {
     .name = "cpu",
     .help = "machine code through LLVM, for this CPU or another",
@@ -74,6 +94,7 @@ const struct gruc_backend gruc_backend_cpu = {
     .jit = cpu_jit,
     .emit = emit,
     .describe = describe,
+    .plan = plan,
     .facts = cpu_facts,
     .targets = cpu_targets,
     .resolve = cpu_resolve,

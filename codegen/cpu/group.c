@@ -17,10 +17,12 @@ static void emit_once(struct cpu_run *r, const struct gruc_stage *stage)
     struct cpu_position once = {.way = CPU_ONCE};
     if (stage->kind == GRUC_STAGE_INITIAL || stage->kind == GRUC_STAGE_FINAL) {
         LLVMBasicBlockRef b_others = cpu_share_begin(r, 0);
+        LLVMValueRef v_begin = cpu_profile_begin(r);
         if (stage->kind == GRUC_STAGE_INITIAL)
             cpu_emit_initial(r, stage, initial_bit(r->e, stage->ops[0]));
         else
             cpu_emit_final(r, stage);
+        cpu_profile_end(r, stage, v_begin, r->v_rows);
         cpu_share_end(r, b_others);
     } else {
         struct cpu_stage s;
@@ -347,6 +349,7 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
         cpu_load_call(&r);
         cpu_load_turned(&r);
         load_share(&r);
+        LLVMValueRef v_begin = cpu_profile_begin_group(&r);
         if (any_masked(e->schedule))
             reserve_lists(&r);
         cpu_place_buffers(&r, cpu_load_slot(e, r.v_args, CPU_SLOT_workspace, e->t_ptr));
@@ -363,6 +366,7 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
         cpu_emit_started(&r);
         cpu_share_end(&r, b_others);
         cpu_emit_barrier(&r);
+        cpu_profile_end_group(&r, v_begin);
     }
     *out_type = f.type;
     l_function_end(e, &f);

@@ -143,10 +143,9 @@ static enum gruc_status plan_step(struct cpu_emitter *e, const struct gruc_pass_
     return GRUC_OK;
 }
 
-enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
-                                  const struct gruc_target *target, enum cpu_weights weights,
-                                  const char *extra, int with_entry,
-                                  const struct gruc_trace *trace, struct gruc_diag *diag)
+enum gruc_status cpu_module_plan(struct cpu_module *m, struct gruc_ir *ir,
+                                 const struct gruc_target *target, const struct gruc_trace *trace,
+                                 struct gruc_diag *diag, struct cpu_variant *step)
 {
     *m = (struct cpu_module){0};
     double start = cpu_clock();
@@ -155,22 +154,33 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     struct gruc_pass_options options = {.accuracy = target->accuracy,
                                         .has_fma = m->target.has_fma,
                                         .weights = target->weights};
-    struct cpu_variant whole = {.ir = ir}, step = {0};
-    if (extra != NULL)
-        GRUC_TRY(gruc_ir_clone(ir, ir->arena, &step.ir));
+    struct cpu_variant whole = {.ir = ir};
+    if (step != NULL)
+        GRUC_TRY(gruc_ir_clone(ir, ir->arena, &step->ir));
     GRUC_TRY(gruc_trace_passes(ir, GRUC_PASS_COUNT - 1, &options, trace, diag));
     start = cpu_clock();
     struct cpu_emitter *e = &m->emitter;
     e->arena = ir->arena;
     e->target = &m->target;
-    if (step.ir != NULL)
-        GRUC_TRY(plan_step(e, &options, &step, diag));
+    e->profile = target->profile;
+    if (step != NULL)
+        GRUC_TRY(plan_step(e, &options, step, diag));
     GRUC_TRY(plan(e, &whole, diag));
     cpu_plan_threads(e, whole.info);
     cpu_plan_workspace(e->schedule, &m->target.blocking, whole.info);
     m->info = whole.info;
     cpu_trace_time(trace, "schedule", start);
-    start = cpu_clock();
+    return GRUC_OK;
+}
+
+enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
+                                  const struct gruc_target *target, enum cpu_weights weights,
+                                  const char *extra, int with_entry,
+                                  const struct gruc_trace *trace, struct gruc_diag *diag)
+{
+    struct cpu_variant step = {0};
+    GRUC_TRY(cpu_module_plan(m, ir, target, trace, diag, extra != NULL ? &step : NULL));
+    double start = cpu_clock();
     GRUC_TRY(emit(m, &step, weights, extra, with_entry, diag));
     cpu_trace_time(trace, "emit", start);
     start = cpu_clock();

@@ -14,7 +14,12 @@ struct cpu_module {
 
 enum cpu_weights { CPU_WEIGHTS_INSIDE, CPU_WEIGHTS_OUTSIDE };
 
-/* Runs passes, schedules, emits and optimizes. With CPU_WEIGHTS_OUTSIDE the packed weights stay in
+/* Opens the target, runs passes, schedules and fills info, and step for what NAME_step runs (NULL:
+ * not wanted). Finish in any case. */
+enum gruc_status cpu_module_plan(struct cpu_module *m, struct gruc_ir *ir,
+                                 const struct gruc_target *target, const struct gruc_trace *trace,
+                                 struct gruc_diag *diag, struct cpu_variant *step);
+/* Plans, emits and optimizes. With CPU_WEIGHTS_OUTSIDE the packed weights stay in
  * emitter.blob and the code refers to a symbol for them. extra NULL: no C entries. Finish in any
  * case. */
 enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,

@@ -97,6 +97,14 @@ void cpu_emit_barrier(struct cpu_run *r);
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index);
 void cpu_share_end(struct cpu_run *r, LLVMBasicBlockRef b_others);
 
+/* profile.c: nothing is emitted unless times are asked for. A reading of the clock, to be handed to
+ * the end of what it began: a stage's, or that of the group of rows. */
+LLVMValueRef cpu_profile_begin(struct cpu_run *r);
+void cpu_profile_end(struct cpu_run *r, const struct gruc_stage *stage, LLVMValueRef v_begin,
+                     LLVMValueRef v_rows);
+LLVMValueRef cpu_profile_begin_group(struct cpu_run *r);
+void cpu_profile_end_group(struct cpu_run *r, LLVMValueRef v_begin);
+
 /* validate.c: ids; leaves the builder where they are all right. */
 void cpu_emit_validate(struct cpu_run *r, LLVMBasicBlockRef b_bad);
 

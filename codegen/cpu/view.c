@@ -190,6 +190,8 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
         LLVMValueRef *edge = &arguments[CPU_STAGE_EDGES + 2 * i];
         cpu_locate(r, s->edges[i].view, at, &edge[0], &edge[1]);
     }
+    LLVMValueRef v_begin = cpu_profile_begin(r);
     LLVMBuildCall2(e->builder, s->type, s->function, arguments,
                    (unsigned)(CPU_STAGE_EDGES + 2 * s->n_edges), "");
+    cpu_profile_end(r, s->stage, v_begin, v_rows);
 }

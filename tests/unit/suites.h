@@ -16,6 +16,7 @@
     X(tables)                                                                                      \
     X(npy)                                                                                         \
     X(narrow)                                                                                      \
+    X(profile)                                                                                     \
     X(weights)
 
 #define GRUC_UNIT_DECLARE(name) extern CU_TestInfo gruc_##name##_tests[];
