@@ -191,6 +191,54 @@ check dump-int8 0 "$gruc" compile "$co2" -o narrow.o --weights-type=int8 --dump-
 says dump-int8 err 'weights="int8"'
 check bench 0 "$gruc" bench "$cases/k2_gru_defaults.yaml" --batch=1 --steps=10 --json
 says bench-json out '"ns_per_step":'
+
+# tags FILE: every tag of a page is closed in turn, and nothing is left that is no text.
+tags() {
+  awk 'BEGIN { RS = "<" }
+    NR == 1 || /^!DOCTYPE/ { next }
+    {
+      close_at = index($0, ">")
+      tag = substr($0, 1, close_at - 1); text = $0
+      gsub(/&#[0-9]+;/, "", text)
+      if (close_at == 0 || text ~ /&/) { print "text: " $0; exit 1 }
+      name = tag; sub(/^\//, "", name); sub(/[ \/\n].*/, "", name)
+      if (tag ~ /^\//) {
+        if (open[depth--] != name) { print "not open: " name; exit 1 }
+      } else if (tag !~ /\/$/) open[++depth] = name
+    }
+    END { if (depth != 0) { print "left open: " open[depth]; exit 1 } }' "$1"
+}
+cp "$cases/k2_gru_defaults.yaml" 'a<b>&"c.yaml'
+cp "$cases/k2_gru_defaults.npz" .
+check report 0 "$gruc" report 'a<b>&"c.yaml' -o report.html --batch=2 --steps=10 --seconds=0.1
+empty report-quiet-on-stdout out
+check report-tags 0 tags report.html
+says report-path report.html 'a&#60;b&#62;&#38;&#34;c.yaml'
+for title in Model 'Time by stage' Roofline Schedule Buffers Threads; do
+  says "report-$(echo "$title" | tr ' ' -)" report.html "<h2>$title</h2>"
+done
+if grep -qE 'src=|href=|url\(|<script|@import' report.html; then
+  echo "not ok cli/report-alone: it refers to something else"
+  failed=1
+else
+  echo "ok cli/report-alone"
+fi
+check report-json 0 "$gruc" report "$cases/k2_gru_defaults.yaml" --batch=2 --steps=10 \
+  --seconds=0.1 --json
+tr '{' '\n' < out | sed -n 's/^"number":\([0-9]*\),.*"calls":\([0-9]*\),.*/\1 \2/p' > stages
+says report-stages stages '[0-9]'
+while read -r number calls; do
+  says "report-stage-$number" report.html \
+    "^<tr><td class=\"n\">$number</td>.*<td class=\"n\">$calls\(\.[0-9]*\)*</td>"
+done < stages
+check report-masked 0 "$gruc" report "$cases/k1_embedding_mask_zero.yaml" --seconds=0.1 \
+  --threads=2
+check report-ref 0 "$gruc" report "$cases/k2_gru_defaults.yaml" --backend=ref --steps=10 \
+  --seconds=0.1
+says report-ref out 'Not available'
+check report-elsewhere 2 "$gruc" report "$co2" --target=aarch64-unknown-linux-gnu
+says report-elsewhere err 'measures it here'
+check report-no-folder 1 "$gruc" report "$co2" -o nowhere/report.html --seconds=0
 check dump 0 "$gruc" compile "$cases/k2_gru_defaults.yaml" -o d.o --emit=obj --dump-after=expand_gru
 says dump err 'scan'
 check time-passes 0 "$gruc" compile "$cases/k2_gru_defaults.yaml" -o d.o --emit=obj --time-passes
