@@ -85,6 +85,17 @@ static double dot(const double *a, const double *b, size_t count)
     return sum;
 }
 
+static void subtract(double *restrict vector, const double *restrict other, double share,
+                     size_t count)
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            vector[i + lane] -= share * other[i + lane];
+    for (; i < count; i++)
+        vector[i] -= share * other[i];
+}
+
 /* Makes the count vectors orthonormal, each against those before it (modified Gram-Schmidt): the Q
  * of a QR decomposition whose R has a positive diagonal. */
 static void make_orthonormal(double *vectors, size_t count, size_t length)
@@ -93,9 +104,7 @@ static void make_orthonormal(double *vectors, size_t count, size_t length)
         double *vector = vectors + i * length;
         for (size_t j = 0; j < i; j++) {
             const double *other = vectors + j * length;
-            double share = dot(vector, other, length);
-            for (size_t k = 0; k < length; k++)
-                vector[k] -= share * other[k];
+            subtract(vector, other, dot(vector, other, length), length);
         }
         double norm = sqrt(dot(vector, vector, length));
         for (size_t k = 0; norm > 0 && k < length; k++)

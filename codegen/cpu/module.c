@@ -67,8 +67,7 @@ void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant
 }
 
 static enum gruc_status emit(struct cpu_module *m, const struct cpu_variant *step,
-                             enum cpu_weights weights, const char *extra, int with_entry,
-                             struct gruc_diag *diag)
+                             enum cpu_weights weights, const char *extra, int with_entry)
 {
     struct cpu_emitter *e = &m->emitter;
     size_t n_values = e->ir->n_values;
@@ -93,6 +92,13 @@ static enum gruc_status emit(struct cpu_module *m, const struct cpu_variant *ste
         return GRUC_ERROR_INTERNAL;
     if (weights == CPU_WEIGHTS_INSIDE)
         place_weights(e);
+    return GRUC_OK;
+}
+
+/* Checks what was emitted; only where nothing is optimized, which tests do with every model, since
+ * it takes as long as emitting. */
+static enum gruc_status check(const struct cpu_emitter *e, struct gruc_diag *diag)
+{
     char *message = NULL;
     enum gruc_status status = GRUC_OK;
     if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message)) {
@@ -181,7 +187,9 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     struct cpu_variant step = {0};
     GRUC_TRY(cpu_module_plan(m, ir, target, trace, diag, extra != NULL ? &step : NULL));
     double start = cpu_clock();
-    GRUC_TRY(emit(m, &step, weights, extra, with_entry, diag));
+    GRUC_TRY(emit(m, &step, weights, extra, with_entry));
+    if (target->optimization == 0)
+        GRUC_TRY(check(&m->emitter, diag));
     cpu_trace_time(trace, "emit", start);
     start = cpu_clock();
     if (target->optimization > 0)

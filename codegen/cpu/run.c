@@ -164,6 +164,13 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
                                        LLVMFunctionType(e->t_i32, &e->t_ptr, 1, 0));
     LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));
+    /* It runs once a call and has no loop to speak of: code as it stands is compiled faster. */
+    static const char *const plain[] = {"optnone", "noinline"};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(plain[i], strlen(plain[i]));
+        LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
+                                LLVMCreateEnumAttribute(e->context, kind, 0));
+    }
     e->function = run;
     LLVMPositionBuilderAtEnd(e->builder, l_block(e, "entry"));
     struct cpu_run r = {.e = e, .v_args = LLVMGetParam(run, 0)};
