@@ -23,7 +23,7 @@ void grt_barrier_set(struct grt_barrier *barrier, unsigned threads);
 /* What thread index gives grt_barrier_wait. */
 void *grt_barrier_place(struct grt_barrier *barrier, unsigned index);
 
-/* Returns when all of them have called it with their place; what they wrote before is seen after. */
+/* Returns when all of them have called it with their place; what they wrote is then seen by all. */
 void grt_barrier_wait(void *place);
 
 /* How often a thread slept since the barrier was set. */

@@ -125,8 +125,8 @@ static enum gruc_status prepare_shares(struct grt_session *session)
     return GRUC_OK;
 }
 
-/* After a call in which threads slept more often than by chance, the next calls do without; twice as
- * many each time. */
+/* After a call in which threads slept more often than by chance, the next calls do without; twice
+ * as many each time. */
 static void note_sleeps(struct grt_session *session)
 {
     enum { CHANCE_SLEEPS = 3, MOST_CALLS = 64 };

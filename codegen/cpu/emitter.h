@@ -43,7 +43,7 @@ struct cpu_emitter {
     struct cpu_blob blob;
     uint32_t *local;        /* by value: index among the values of the stage being emitted */
     unsigned n_stages;      /* for names */
-    int one_step;           /* emitting what NAME_step runs: one row, one step, all in one function */
+    int one_step;           /* emitting what NAME_step runs: one row, one step, in one function */
     uint64_t *profile;      /* where the code adds up times; NULL: it does not */
     int failed;
 };

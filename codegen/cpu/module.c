@@ -116,7 +116,8 @@ static enum gruc_status optimize(struct cpu_module *m, struct gruc_diag *diag)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMErrorRef error = LLVMRunPasses(
-        m->emitter.module, "always-inline,globaldce,function(sroa,early-cse)", m->target.machine, options);
+        m->emitter.module, "always-inline,globaldce,function(sroa,early-cse)", m->target.machine,
+        options);
     LLVMDisposePassBuilderOptions(options);
     if (error == NULL)
         return GRUC_OK;

@@ -47,7 +47,7 @@ static LLVMValueRef count(struct cpu_run *r, LLVMValueRef v_counter)
     return l_load(r->e, r->e->t_i64, v_counter, 8);
 }
 
-/* Appends v_number to the list if v_bit is 1; writes past its end otherwise, never past the rows. */
+/* Appends v_number to the list if v_bit is 1; else writes past its end, never past the rows. */
 static void append(struct cpu_run *r, LLVMValueRef v_list, LLVMValueRef v_counter,
                    LLVMValueRef v_number, LLVMValueRef v_bit)
 {

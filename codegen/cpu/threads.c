@@ -9,7 +9,12 @@
 
 /* Cycles: what a wait for the others costs with what the caches exchange at it, and the least
  * latency of a step. Bytes a cycle: what a core reads from its first and from its second cache. */
-enum { BARRIER_CYCLES = 300, STEP_LATENCY = 120, FIRST_CACHE = 24 * 1024, FAR_BYTES_PER_CYCLE = 32 };
+enum {
+    BARRIER_CYCLES = 300,
+    STEP_LATENCY = 120,
+    FIRST_CACHE = 24 * 1024,
+    FAR_BYTES_PER_CYCLE = 32
+};
 
 static uint64_t weight_bytes(const struct gruc_stage *stage)
 {

@@ -186,7 +186,8 @@ static void describe_product(const struct gruc_stage *stage, const struct gruc_p
 static void describe_stage(const struct gruc_schedule *schedule, const struct gruc_stage *stage,
                            unsigned indent, struct gruc_strbuf *out)
 {
-    static const char *const kinds[] = {"stage", "reduce", "embed", "quantize", "initial", "final", "scan"};
+    static const char *const kinds[] = {"stage",   "reduce", "embed", "quantize",
+                                        "initial", "final",  "scan"};
     gruc_strbuf_format(out, "%*s%s: %u units, ", (int)indent, "", kinds[stage->kind],
                        (unsigned)stage->width);
     for (size_t i = 0; i < stage->n_products; i++)

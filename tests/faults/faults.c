@@ -94,7 +94,7 @@ static enum gruc_status lower(const char *folder, uint64_t *result)
     uint64_t errors = 0;
     struct gruc_model_handle *model = NULL;
     struct gruc_compilation compilation;
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     struct gruc_arena arena;
     struct gruc_ir *ir = NULL;
     gruc_arena_init(&arena);

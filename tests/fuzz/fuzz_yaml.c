@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (gruc_model_parse("fuzz.yaml", (const char *)bytes, length, NULL, &model) != GRUC_OK)
         return 0;
     struct gruc_compilation compilation;
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     struct gruc_arena arena;
     struct gruc_ir *ir = NULL;
     gruc_compilation_init(&compilation, NULL);

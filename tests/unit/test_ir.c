@@ -87,7 +87,7 @@ static void test_gru_shapes(void)
     CU_ASSERT_EQUAL(type_of(&f, op->results[1])->axes, GRUC_AXIS_ROWS);
     CU_ASSERT_EQUAL(type_of(&f, op->results[2])->width, 3);
     CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "test", &f.diag), GRUC_OK);
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     CU_ASSERT_EQUAL(gruc_pass_expand_gru(f.ir, &options, &f.diag), GRUC_OK);
     CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "expand_gru", &f.diag), GRUC_OK);
     fixture_end(&f);
@@ -482,7 +482,7 @@ static void make_rich_model(struct fixture *f)
 static void test_round_trip(void)
 {
     struct fixture f;
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     for (int model = 0; model < 3; model++) {
         fixture_begin(&f);
         if (model == 0) {
@@ -506,7 +506,7 @@ static void test_round_trip(void)
 static void test_clone(void)
 {
     struct fixture f;
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     struct gruc_ir *clone;
     struct gruc_arena arena;
     gruc_arena_init(&arena);

@@ -571,7 +571,7 @@ static void test_after_passes(void)
     struct fixture f;
     struct call call;
     float plain[MOST_NUMBERS];
-    struct gruc_pass_options options = {GRUC_ACCURACY_ACCURATE};
+    struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     for (int pass = -1; pass < (int)GRUC_PASS_COUNT; pass++) {
         fixture_begin(&f);
         fixture_small_model(&f);
