@@ -166,7 +166,7 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
                             LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));
     /* It runs once a call and has no loop to speak of: code as it stands is compiled faster. */
     static const char *const plain[] = {"optnone", "noinline"};
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+    for (size_t i = 0; !e->one_step && i < sizeof plain / sizeof plain[0]; i++) {
         unsigned kind = LLVMGetEnumAttributeKindForName(plain[i], strlen(plain[i]));
         LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
                                 LLVMCreateEnumAttribute(e->context, kind, 0));

@@ -89,8 +89,8 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     unsigned wanted = wanted_vectors(w, rows);
     if (wanted > 0 && wanted % panel == 0 && wanted <= vectors && each * wanted <= room)
         return wanted;
-    /* More sums of a row only make longer code and fewer blocks to walk to and fro. */
-    unsigned most = rows > 1 ? room : has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
+    /* More sums only make longer code and, of one row, fewer blocks to walk to and fro. */
+    unsigned most = rows > 1 || has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
     double best_cost = 1e30;
     for (unsigned q = panel; q <= CPU_MAX_VECTORS && q <= vectors; q += panel) {
         if (q > panel && (each * q > room || rows * gates * q > most))

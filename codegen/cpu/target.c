@@ -59,8 +59,14 @@ static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuil
 
 /* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
  * compiled and their assembly looked at. */
-static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target, int with_dot)
+static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct cpu_target *target,
+                                         int with_dot)
 {
+    /* The pattern of a dot product is found by optimizing; the rest is not worth the time. */
+    LLVMTargetMachineRef machine = LLVMCreateTargetMachine(
+        llvm_target, target->triple, target->cpu, target->features,
+        with_dot ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone, LLVMRelocPIC,
+        LLVMCodeModelDefault);
     LLVMContextRef context = LLVMContextCreate();
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
     LLVMSetTarget(module, target->triple);
@@ -88,14 +94,14 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target, int wi
     }
     LLVMMemoryBufferRef text = NULL;
     char *error = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(target->machine, module, LLVMAssemblyFile, &error,
-                                            &text)) {
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &error, &text)) {
         LLVMDisposeMessage(error);
         text = NULL;
     }
     LLVMDisposeBuilder(builder);
     LLVMDisposeModule(module);
     LLVMContextDispose(context);
+    LLVMDisposeTargetMachine(machine);
     return text;
 }
 
@@ -128,7 +134,8 @@ static void describe_x86(struct cpu_target *target, const char *assembly)
 }
 
 /* What multiplies bytes is found out only for 8-bit weights, as it takes a millisecond. */
-static enum gruc_status describe(struct cpu_target *target, int with_dot, struct gruc_diag *diag)
+static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *target, int with_dot,
+                                 struct gruc_diag *diag)
 {
     const char *triple = target->triple;
     int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
@@ -140,7 +147,7 @@ static enum gruc_status describe(struct cpu_target *target, int with_dot, struct
         target->abi = "lp64d";
         return GRUC_OK;
     }
-    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(target, with_dot) : NULL;
+    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(llvm_target, target, with_dot) : NULL;
     if (assembly == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                is_x86 || is_arm
@@ -222,7 +229,7 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
     if (out->machine == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", out->triple);
-    return describe(out, wanted->weights == GRUC_WEIGHTS_INT8, diag);
+    return describe(target, out, wanted->weights == GRUC_WEIGHTS_INT8, diag);
 }
 
 void cpu_target_finish(struct cpu_target *target)
