@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { CLOSE_TURNS = 256, SPIN_TURNS = 2000, LINE_BYTES = 64, NAP_NANOSECONDS = 200000 };
+enum { CLOSE_TURNS = 256, LINE_BYTES = 64, NAP_NANOSECONDS = 200000 };
 
 struct place {
     _Alignas(2 * LINE_BYTES) atomic_uint arrivals; /* lines are fetched in pairs */
@@ -100,7 +100,7 @@ static void wait_for(struct grt_barrier *barrier, const struct place *other, uns
     for (int turn = 0; turn < CLOSE_TURNS; turn++)
         if (has_arrived(other, arrivals))
             return;
-    for (int turn = 0; turn < SPIN_TURNS; turn++) {
+    for (int turn = 0; turn < GRT_SPIN_TURNS; turn++) {
         if (has_arrived(other, arrivals))
             return;
         grt_pause();

@@ -29,6 +29,10 @@ void grt_barrier_wait(void *place);
 /* How often a thread slept since the barrier was set. */
 unsigned grt_barrier_sleeps(const struct grt_barrier *barrier);
 
+/* Turns of looking before sleeping: longer than waking another thread takes, or each of two would
+ * fall asleep while the other wakes up. */
+enum { GRT_SPIN_TURNS = 8000 };
+
 /* A turn of looking; shared with threads.c. */
 static inline void grt_pause(void)
 {

@@ -7,9 +7,6 @@
 
 #include "runtime/barrier.h"
 
-/* Turns of looking before sleeping: some microseconds, as long as a short call lasts. */
-enum { SPIN_TURNS = 2000 };
-
 struct worker {
     struct grt_pool *pool;
     pthread_t thread;
@@ -32,7 +29,7 @@ struct grt_pool {
 static void wait_value(struct grt_pool *pool, pthread_cond_t *condition, atomic_uint *value,
                        unsigned expected, int equal)
 {
-    for (int turn = 0; turn < SPIN_TURNS; turn++) {
+    for (int turn = 0; turn < GRT_SPIN_TURNS; turn++) {
         if ((atomic_load_explicit(value, memory_order_acquire) == expected) == equal)
             return;
         grt_pause();

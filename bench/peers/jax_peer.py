@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """JAX: a scan under jit, or a step under jit."""
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+import os
+
+# Its products take every processor the process may run on, whatever its flags say.
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
 
 VERSION = jax.__version__
 
