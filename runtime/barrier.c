@@ -17,7 +17,6 @@ struct grt_barrier {
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     _Alignas(2 * LINE_BYTES) atomic_uint sleepers; /* changes only when one sleeps */
-    atomic_uint sleeps;
     struct place places[];
 };
 
@@ -56,17 +55,11 @@ void grt_barrier_set(struct grt_barrier *barrier, unsigned threads)
     barrier->threads = threads;
     for (unsigned i = 0; i < barrier->most; i++)
         atomic_init(&barrier->places[i].arrivals, 0);
-    atomic_init(&barrier->sleeps, 0);
 }
 
 void *grt_barrier_place(struct grt_barrier *barrier, unsigned index)
 {
     return &barrier->places[index];
-}
-
-unsigned grt_barrier_sleeps(const struct grt_barrier *barrier)
-{
-    return atomic_load_explicit(&barrier->sleeps, memory_order_relaxed);
 }
 
 static int has_arrived(const struct place *other, unsigned arrivals)
@@ -78,7 +71,6 @@ static int has_arrived(const struct place *other, unsigned arrivals)
  * miss one that is just falling asleep: naps are short. */
 static void sleep_for(struct grt_barrier *barrier, const struct place *other, unsigned arrivals)
 {
-    atomic_fetch_add_explicit(&barrier->sleeps, 1, memory_order_relaxed);
     pthread_mutex_lock(&barrier->mutex);
     atomic_fetch_add(&barrier->sleepers, 1);
     while (!has_arrived(other, arrivals)) {

@@ -26,9 +26,6 @@ void *grt_barrier_place(struct grt_barrier *barrier, unsigned index);
 /* Returns when all of them have called it with their place; what they wrote is then seen by all. */
 void grt_barrier_wait(void *place);
 
-/* How often a thread slept since the barrier was set. */
-unsigned grt_barrier_sleeps(const struct grt_barrier *barrier);
-
 /* Turns of looking before sleeping: longer than waking another thread takes, or each of two would
  * fall asleep while the other wakes up. */
 enum { GRT_SPIN_TURNS = 8000 };

@@ -59,13 +59,20 @@ static void fill_tail(const struct grt_session *session, struct gruc_args *args)
 /* Below this much work for each, waking threads costs more than they save. */
 enum { LEAST_SHARE_CYCLES = 20000 };
 
-/* How many threads the work of this call is worth; all there are when nothing is known of it. */
-static unsigned worthwhile_threads(const struct grt_session *session)
+/* The most steps of any sequence of this call. */
+static uint64_t most_steps(const struct grt_session *session)
 {
-    uint64_t steps = 1, cycles;
+    uint64_t steps = 1;
     for (uint32_t i = 0; i < session->info->n_steps; i++)
         if (session->steps[i] > steps)
             steps = session->steps[i];
+    return steps;
+}
+
+/* How many threads the work of this call is worth; all there are when nothing is known of it. */
+static unsigned worthwhile_threads(const struct grt_session *session)
+{
+    uint64_t steps = most_steps(session), cycles;
     if (session->eager || session->info->step_cycles == 0 ||
         !grt_memory_multiply(session->info->step_cycles, steps, &cycles) ||
         !grt_memory_multiply(cycles, session->batch, &cycles) ||
@@ -75,18 +82,14 @@ static unsigned worthwhile_threads(const struct grt_session *session)
 }
 
 /* Whether threads compute the same rows, parts of the units each: where a thread would have fewer
- * rows than are computed together, unless lately one had to sleep for another, as it has when other
- * processes want the cores. */
+ * rows than are computed together, and as long as that proves faster. */
 static int shares_units(struct grt_session *session, unsigned threads)
 {
-    if (threads < 2 || session->info->unit_threads < 2 ||
-        (session->batch >= 4 * (uint64_t)threads &&
-         !(session->info->flags & GRUC_MODULE_COUPLED)))
-        return 0;
-    if (session->wait_calls == 0 || session->eager)
-        return 1;
-    session->wait_calls--;
-    return 0;
+    int can = threads >= 2 && session->info->unit_threads >= 2 &&
+              (session->batch < 4 * (uint64_t)threads ||
+               (session->info->flags & GRUC_MODULE_COUPLED));
+    session->on_trial = can && !session->eager;
+    return session->on_trial ? grt_trial_way(&session->trial) : can;
 }
 
 /* Divides the work into shares, by rows or by units, and fills their argument blocks. */
@@ -123,21 +126,6 @@ static enum gruc_status prepare_shares(struct grt_session *session)
         share->args->workspace_bytes = session->shares[by_units ? 0 : i].args->workspace_bytes;
     }
     return GRUC_OK;
-}
-
-/* After a call in which threads slept more often than by chance, the next calls do without; twice
- * as many each time. */
-static void note_sleeps(struct grt_session *session)
-{
-    enum { CHANCE_SLEEPS = 3, MOST_CALLS = 64 };
-    if (!session->by_units)
-        return;
-    if (grt_barrier_sleeps(session->barrier) <= CHANCE_SLEEPS) {
-        session->wait_next = 1;
-        return;
-    }
-    session->wait_calls = session->wait_next == 0 ? 1 : session->wait_next;
-    session->wait_next = session->wait_calls < MOST_CALLS ? 2 * session->wait_calls : MOST_CALLS;
 }
 
 static enum gruc_status check_outputs(struct grt_session *session)
@@ -206,7 +194,6 @@ static enum gruc_status run_shares(struct grt_session *session)
     if (status != GRUC_OK)
         return status;
     grt_pool_run(session->pool, run_share, session);
-    note_sleeps(session);
     return worst_status(session);
 }
 
@@ -219,8 +206,13 @@ enum gruc_status grt_session_run(struct grt_session *session)
         status = grt_session_take_state(session, session->batch);
         if (status == GRUC_OK)
             status = prepare_shares(session);
+        double begin = session->on_trial ? grt_trial_clock() : 0;
         if (status == GRUC_OK)
             status = run_shares(session);
+        if (status == GRUC_OK && session->on_trial)
+            grt_trial_note(&session->trial, session->by_units,
+                           (grt_trial_clock() - begin) /
+                               ((double)most_steps(session) * (double)session->batch));
         if (status == GRUC_OK && session->carry && session->state != NULL)
             session->state_live = 1;
     }

@@ -5,6 +5,7 @@
 #include "runtime/barrier.h"
 #include "runtime/module.h"
 #include "runtime/threads.h"
+#include "runtime/trial.h"
 
 enum { GRT_ERROR_BYTES = 256 };
 
@@ -36,8 +37,8 @@ struct grt_session {
     int by_units;      /* they compute the same rows */
     struct grt_pool *pool; /* NULL: one thread */
     struct grt_barrier *barrier; /* of threads that compute the same rows */
-    unsigned wait_calls; /* calls until such threads are tried again, after one had to sleep */
-    unsigned wait_next;  /* and how many it will be the next time */
+    int on_trial;      /* whether that pays is being found out */
+    struct grt_trial trial;
     unsigned char *state;
     uint64_t state_rows, state_room;
     int state_live; /* holds what a later call continues from */

@@ -185,6 +185,8 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name);
 /* NAME_describe, NAME_info, NAME_reset, NAME_step, NAME_run, and the entry names when asked. */
 void cpu_emit_entries(struct cpu_emitter *e, LLVMValueRef v_run, const struct cpu_variant *step,
                       const char *extra, int with_entry);
+/* Lines are fetched in pairs: between buffers that different threads write, one stays unused. */
+enum { CPU_BUFFER_GAP = 64 };
 /* Memory of a call; fills the workspace fields of info. */
 void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
                         struct gruc_module_info *info);

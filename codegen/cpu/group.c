@@ -178,6 +178,10 @@ static size_t emit_tile_stages(struct cpu_run *r, const struct sweep *w, size_t 
         cpu_emit_scans(r, &w->scans[i], together, at, v_count);
         return together;
     }
+    if (!at.is_alone && w->group->stages[i].owner != GRUC_NONE) {
+        at.is_alone = 1;
+        at.owner = w->group->stages[i].owner;
+    }
     LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
     emit_tile_stage(r, &w->stages[i], at, v_count);
     cpu_share_end(r, b_others);

@@ -65,6 +65,25 @@ static unsigned busy_scans(const struct gruc_group *group, size_t first, size_t 
     return busy;
 }
 
+/* Scans side by side are a thread's each, with all that only they read: what crosses between threads
+ * crosses between caches. */
+static void own_scans(const struct cpu_emitter *e, struct gruc_group *group)
+{
+    for (size_t i = 0; i < group->n_stages; i++) {
+        if (group->stages[i].kind != GRUC_STAGE_SCAN)
+            continue;
+        size_t end = i + cpu_scans_together(e->ir, group, i);
+        uint32_t owner = 0;
+        int several = busy_scans(group, i, end - i) > 1;
+        for (size_t k = i; k < end; k++) {
+            owner += k > i && group->stages[k].body->n_stages > 0;
+            group->stages[k].owner = several ? owner : GRUC_NONE;
+        }
+        i = end - 1;
+    }
+    gruc_schedule_own(e->schedule, group);
+}
+
 /* Threads that a group's work is worth; staggers scans that feed each other where their steps are
  * too short to be shared. */
 static unsigned plan_group(const struct cpu_emitter *e, struct gruc_group *group,
@@ -85,6 +104,7 @@ static unsigned plan_group(const struct cpu_emitter *e, struct gruc_group *group
             threads = useful_threads(e, stage);
         most = threads > most ? threads : most;
     }
+    own_scans(e, group);
     return most > 1 || scans < 2 || unrolled ? most
                                              : gruc_schedule_stagger(e->schedule, group) + 1;
 }

@@ -86,13 +86,14 @@ static void place_port(struct cpu_run *r, const struct gruc_buffer *buffer, LLVM
 void cpu_place_buffers(struct cpu_run *r, LLVMValueRef v_workspace)
 {
     struct cpu_emitter *e = r->e;
+    uint64_t gap = e->info->unit_threads > 1 ? CPU_BUFFER_GAP : 0;
     for (size_t i = 0; i < e->schedule->n_buffers; i++) {
         const struct gruc_buffer *buffer = &e->schedule->buffers[i];
         if (buffer->storage == GRUC_STORE_INPUT || buffer->storage == GRUC_STORE_OUTPUT) {
             place_port(r, buffer, &r->v_base[i]);
             continue;
         }
-        LLVMValueRef v_bytes = round_up(e, buffer_bytes(r, buffer));
+        LLVMValueRef v_bytes = l_add(e, round_up(e, buffer_bytes(r, buffer)), l_i64(e, gap));
         r->v_base[i] = v_workspace;
         v_workspace = l_offset(e, v_workspace, v_bytes);
         if (buffer->storage != GRUC_STORE_CARRY)

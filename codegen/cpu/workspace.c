@@ -46,6 +46,7 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_
             break;
         }
         info->workspace_fixed += 3 * GRUC_ABI_ALIGNMENT; /* rounding, and reading past the end */
+        info->workspace_fixed += info->unit_threads > 1 ? 2 * CPU_BUFFER_GAP : 0;
     }
     info->row_group = ROW_GROUP;
     uint64_t rows = info->workspace_tile == 0 ? MOST_TILE_ROWS : TILE_BYTES / info->workspace_tile;

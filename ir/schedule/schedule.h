@@ -68,6 +68,7 @@ struct gruc_stage {
     enum gruc_stage_kind kind;
     uint32_t width;
     unsigned lag; /* tiles it runs behind the first stages of its group */
+    uint32_t owner; /* number of the thread that does all of it; GRUC_NONE: each does a part */
     gruc_ref *ops; /* operation numbers in order */
     size_t n_ops, ops_capacity;
     struct gruc_product *products;
@@ -112,6 +113,9 @@ enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
 /* Lets each scan of the group run a tile behind those it reads, which makes them independent within
  * a tile, and gives tiles the room that takes; answers the last stage's lag. */
 unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group *group);
+
+/* Gives stages whose results only one owner's stages read to that owner. */
+void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *group);
 
 /* Whether scan b reads nothing that scan a makes. */
 int gruc_schedule_independent(const struct gruc_ir *ir, const struct gruc_stage *a,

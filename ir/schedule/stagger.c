@@ -82,3 +82,46 @@ unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group
     }
     return most;
 }
+
+struct search {
+    uint32_t buffer;
+    int is_read;
+};
+
+static void look_for(void *context, uint32_t buffer)
+{
+    struct search *search = context;
+    search->is_read |= buffer == search->buffer;
+}
+
+/* The one owner of all stages that read what the stage stores; GRUC_NONE when there is none. */
+static uint32_t owner_of_readers(const struct gruc_schedule *schedule,
+                                 const struct gruc_group *group, const struct gruc_stage *stage)
+{
+    uint32_t owner = GRUC_NONE;
+    for (size_t i = 0; i < stage->n_stores; i++) {
+        struct search search = {.buffer = stage->stores[i].view.buffer};
+        if (schedule->buffers[search.buffer].storage != GRUC_STORE_TILE)
+            return GRUC_NONE;
+        for (size_t k = 0; k < group->n_stages; k++) {
+            search.is_read = 0;
+            each_tile(schedule, &group->stages[k], look_for, &search);
+            if (!search.is_read)
+                continue;
+            if (group->stages[k].owner == GRUC_NONE ||
+                (owner != GRUC_NONE && group->stages[k].owner != owner))
+                return GRUC_NONE;
+            owner = group->stages[k].owner;
+        }
+    }
+    return owner;
+}
+
+void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *group)
+{
+    for (size_t i = group->n_stages; i > 0; i--) {
+        struct gruc_stage *stage = &group->stages[i - 1];
+        if (stage->kind != GRUC_STAGE_SCAN)
+            stage->owner = owner_of_readers(schedule, group, stage);
+    }
+}

@@ -7,6 +7,7 @@
 #include <gruc/runtime.h>
 
 #include "runtime/feed.h"
+#include "runtime/trial.h"
 #include "runtime/words.h"
 #include "tests/unit/fake_module.h"
 #include "tests/unit/suites.h"
@@ -600,6 +601,29 @@ static void test_status_text(void)
     CU_ASSERT_PTR_NOT_NULL(gruc_status_text((enum gruc_status)1000));
 }
 
+/* How many of count calls go with threads, which cost so much each way. */
+static unsigned calls_with_threads(struct grt_trial *trial, double alone, double with,
+                                   unsigned count)
+{
+    unsigned calls = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int way = grt_trial_way(trial);
+        calls += way != 0;
+        grt_trial_note(trial, way, way ? with : alone);
+    }
+    return calls;
+}
+
+static void test_trial(void)
+{
+    struct grt_trial trial = {0};
+    unsigned tried = calls_with_threads(&trial, 1.0, 2.0, 128);
+    CU_ASSERT(tried > 0 && tried < 8);
+    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) > 120); /* what was known is forgotten */
+    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) < 128); /* and the other way still tried */
+    CU_ASSERT_EQUAL(calls_with_threads(&trial, 1.0, 2.0, 128), tried);
+}
+
 CU_TestInfo gruc_runtime_tests[] = {
     {"module: names of tensors", test_module_names},
     {"module: every wrong description is refused", test_module_refused},
@@ -614,6 +638,7 @@ CU_TestInfo gruc_runtime_tests[] = {
     {"state: set", test_state_set},
     {"threads: same answer", test_threads_agree},
     {"threads: many short calls", test_threads_many_calls},
+    {"threads: only while they pay", test_trial},
     {"threads: a failure leaves all states", test_threads_failure},
     {"threads: coupled rows stay together", test_threads_coupled},
     {"feed: chunks equal one call", test_feed_chunks},
