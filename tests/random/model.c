@@ -112,6 +112,8 @@ int random_model_valid(const struct random_model *model)
         return 0;
     if (model->embedding && model->one_hot && model->keras != 3)
         return 0;
+    if (model->embedding && model->one_hot && model->static_steps && model->steps == 1)
+        return 0; /* one id a row is no sequence */
     if (model->time_major) {
         /* Something must say that the arrays are time-major: each path begins with a GRU. */
         for (unsigned i = 0; i < model->count; i++)
@@ -175,6 +177,8 @@ void random_model_make(uint64_t seed, struct random_model *out)
     out->width = 1 + random_below(&state, 9);
     out->batch = random_below(&state, 12) ? 1 + random_below(&state, 5) : 33;
     out->steps = 1 + random_below(&state, 12);
+    if (out->static_steps && out->steps == 1)
+        out->one_hot = 0;
     out->calls = 1 + random_below(&state, 3);
     unsigned wanted = 1 + random_below(&state, RANDOM_LAYERS);
     for (unsigned tries = 0; out->count < wanted && tries < 200; tries++) {
