@@ -26,7 +26,7 @@ enum gruc_status gruc_random_inputs_make(const struct gruc_model *model,
                                          const struct gruc_module_info *info,
                                          const struct gruc_random_inputs *options,
                                          struct gruc_array *arrays);
-/* Binds them, makes the arrays of outputs that are not there yet behind them and binds those too. */
+/* Binds them, makes the arrays of outputs that are not there yet behind them, binds those too. */
 enum gruc_status gruc_arrays_bind(struct grt_session *session, const struct gruc_module_info *info,
                                   struct gruc_array *arrays);
 void gruc_arrays_finish(struct gruc_array *arrays, size_t count);

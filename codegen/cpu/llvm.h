@@ -2,7 +2,7 @@
 #ifndef GRUC_CODEGEN_CPU_LLVM_H
 #define GRUC_CODEGEN_CPU_LLVM_H
 
-/* The LLVM C API, and every difference between the releases (16 to 19) this back end builds with. */
+/* The LLVM C API, and every difference between the releases (16 to 19) it is built with. */
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>

@@ -44,7 +44,8 @@ void cpu_emit_final(struct cpu_run *r, const struct gruc_stage *stage);
 void cpu_emit_started(struct cpu_run *r);
 /* Sets v_turned of a single step: every other call walks the units backwards. */
 void cpu_load_turned(struct cpu_run *r);
-/* Bit i of the result: the i-th initial_state operation takes its given state (GRUC_STATE_*_FIRST). */
+/* Bit i of the result: the i-th initial_state operation takes its given state
+ * (GRUC_STATE_*_FIRST). */
 LLVMValueRef cpu_emit_given_bits(struct cpu_run *r);
 /* Copies width numbers; v_from NULL: the number fill. */
 void cpu_emit_copy(struct cpu_emitter *e, LLVMValueRef v_to, LLVMValueRef v_from, double fill,

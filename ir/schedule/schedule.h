@@ -106,7 +106,7 @@ struct gruc_schedule {
     size_t n_groups, groups_capacity;
 };
 
-/* Schedules IR that all passes have run on; inserts copy operations into it. Lives in ir's arena. */
+/* Schedules IR that all passes have run on; inserts copy operations into it. In ir's arena. */
 enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
                                      struct gruc_schedule **out);
 
