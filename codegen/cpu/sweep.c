@@ -213,12 +213,20 @@ static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_lim
     }
 }
 
-/* The narrowest vector that holds the units, at most the target's. */
+static uint32_t rounded_up(uint32_t width, unsigned lanes)
+{
+    return (width + lanes - 1) / lanes * lanes;
+}
+
+/* The narrowest vector that holds the units, at most the target's; half of that where a few units
+ * past whole vectors would leave most of the last one empty. */
 static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
 {
     unsigned lanes = 1;
     while (lanes < width && lanes < e->target->lanes)
         lanes *= 2;
+    if (lanes == 16 && width > 16 && width < 48 && rounded_up(width, 8) < rounded_up(width, 16))
+        lanes = 8;
     return lanes;
 }
 
