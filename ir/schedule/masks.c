@@ -132,15 +132,13 @@ static gruc_ref reading_mask(const struct gruc_ir *ir, const struct gruc_group *
     return reader->mask;
 }
 
-/* The one mask under which everything outside its stage reads value. */
-static gruc_ref needed_mask(const struct gruc_ir *ir, const struct gruc_group *group,
-                            const struct gruc_stage *maker, gruc_ref value)
+/* Whether everything outside its stage reads value under one mask, *mask unless that is none yet. */
+static int is_read_under(const struct gruc_ir *ir, const struct gruc_group *group,
+                         const struct gruc_stage *maker, gruc_ref value, gruc_ref *mask)
 {
-    gruc_ref mask = GRUC_NONE;
-    int is_read = 0;
     for (size_t i = 0; i < ir->n_outputs; i++)
         if (ir->outputs[i].value == value)
-            return GRUC_NONE;
+            return 0;
     for (size_t i = 0; i < ir->regions[0].n_ops; i++) {
         gruc_ref op_ref = ir->regions[0].ops[i];
         const struct gruc_op *op = &ir->ops[op_ref];
@@ -148,28 +146,12 @@ static gruc_ref needed_mask(const struct gruc_ir *ir, const struct gruc_group *g
             if (op->operands[k] != value || stage_of(group, op_ref) == maker)
                 continue;
             gruc_ref now = reading_mask(ir, group, maker, op_ref, value);
-            if (now == GRUC_NONE || (is_read && now != mask))
-                return GRUC_NONE;
-            is_read = 1;
-            mask = now;
+            if (now == GRUC_NONE || (*mask != GRUC_NONE && now != *mask))
+                return 0;
+            *mask = now;
         }
     }
-    return mask;
-}
-
-static int reads_outside(const struct gruc_ir *ir, const struct gruc_group *group,
-                         const struct gruc_stage *stage, gruc_ref value)
-{
-    for (size_t i = 0; i < ir->n_outputs; i++)
-        if (ir->outputs[i].value == value)
-            return 1;
-    for (size_t i = 0; i < ir->regions[0].n_ops; i++) {
-        const struct gruc_op *op = &ir->ops[ir->regions[0].ops[i]];
-        for (size_t k = 0; k < op->n_operands; k++)
-            if (op->operands[k] == value && stage_of(group, ir->regions[0].ops[i]) != stage)
-                return 1;
-    }
-    return 0;
+    return 1;
 }
 
 /* A mask is known before a stage when no stage from it on makes it. */
@@ -194,14 +176,9 @@ static void limit_stage(const struct gruc_ir *ir, const struct gruc_group *group
     gruc_ref mask = GRUC_NONE;
     for (size_t i = 0; i < stage->n_ops; i++) {
         const struct gruc_op *op = &ir->ops[stage->ops[i]];
-        for (size_t k = 0; k < op->n_results; k++) {
-            if (!reads_outside(ir, group, stage, op->results[k]))
-                continue;
-            gruc_ref now = needed_mask(ir, group, stage, op->results[k]);
-            if (now == GRUC_NONE || (mask != GRUC_NONE && now != mask))
+        for (size_t k = 0; k < op->n_results; k++)
+            if (!is_read_under(ir, group, stage, op->results[k], &mask))
                 return;
-            mask = now;
-        }
     }
     if (mask != GRUC_NONE && is_known_before(ir, group, index, mask))
         stage->valid_only = mask;
