@@ -218,16 +218,15 @@ static uint32_t rounded_up(uint32_t width, unsigned lanes)
     return (width + lanes - 1) / lanes * lanes;
 }
 
-/* The narrowest vector that holds the units, at most the target's; half of that where a few units
- * past whole vectors would leave most of the last one empty. */
+/* The narrowest vector that holds the units, at most the target's; half of that where one of those
+ * takes all multipliers and a few units past whole ones would leave most of the last empty. */
 static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
 {
     unsigned lanes = 1;
     while (lanes < width && lanes < e->target->lanes)
         lanes *= 2;
-    if (lanes == 16 && width > 16 && width < 48 && rounded_up(width, 8) < rounded_up(width, 16))
-        lanes = 8;
-    return lanes;
+    int is_small = width > lanes && width < 3 * lanes && e->target->fma_rate == 1;
+    return is_small && rounded_up(width, lanes / 2) < rounded_up(width, lanes) ? lanes / 2 : lanes;
 }
 
 /* Rows that go in blocks: all but a single one at the end. */
