@@ -11,21 +11,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 export NO_COLOR=1 LC_ALL=C
-failed=0
+failed=0 suite=cli
 
-# check NAME STATUS COMMAND...: the command must exit with the status; out and err keep what it said.
-check() {
-  name=$1 wanted=$2
-  shift 2
-  "$@" > out 2> err
-  got=$?
-  if [ $got -eq "$wanted" ]; then
-    echo "ok cli/$name"
-  else
-    echo "not ok cli/$name: exit status $got, not $wanted: $(head -n 2 err | tr '\n' ' ')"
-    failed=1
-  fi
-}
+. "$root/tests/support/check.sh"
 
 # says NAME FILE TEXT: the file of the last check must hold the text.
 says() {

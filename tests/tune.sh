@@ -3,28 +3,17 @@
 # --tune: the cache is written, read and trusted with nothing; no choice changes a bit.
 set -u
 cd "$(dirname "$0")/.."
-gruc=${GRUC_BUILD:-$PWD/build}/gruc
-x=$PWD/examples/co2/x.npy
+root=$PWD
+gruc=${GRUC_BUILD:-$root/build}/gruc
+x=$root/examples/co2/x.npy
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 export NO_COLOR=1 LC_ALL=C HOME="$scratch/home" XDG_CACHE_HOME="$scratch/cache"
 cache=$XDG_CACHE_HOME/gruc/tune.json
-failed=0
+failed=0 suite=tune
 
-# check NAME STATUS COMMAND...: it must exit with the status; out and err keep what it said.
-check() {
-  name=$1 wanted=$2
-  shift 2
-  "$@" > out 2> err
-  got=$?
-  if [ $got -eq "$wanted" ]; then
-    echo "ok tune/$name"
-  else
-    echo "not ok tune/$name: exit status $got, not $wanted: $(head -n 2 err | tr '\n' ' ')"
-    failed=1
-  fi
-}
+. "$root/tests/support/check.sh"
 
 # verify NAME COMMAND...: the command must succeed.
 verify() {
