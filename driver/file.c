@@ -84,7 +84,7 @@ void gruc_file_group_init(struct gruc_file_group *group)
     group->count = 0;
 }
 
-static int write_all(int file, const char *bytes, size_t length)
+int gruc_file_write_all(int file, const char *bytes, size_t length)
 {
     while (length > 0) {
         ssize_t count = write(file, bytes, length);
@@ -122,7 +122,7 @@ static int write_temporary(const char *path, const struct gruc_strbuf *bytes, in
     int file = open_beside(path, executable, temporary, room);
     if (file < 0)
         return errno;
-    int number = write_all(file, bytes->text, bytes->length);
+    int number = gruc_file_write_all(file, bytes->text, bytes->length);
     if (close(file) != 0 && number == 0)
         number = errno;
     if (number != 0)

@@ -28,6 +28,9 @@ struct gruc_file_group {
     size_t count;
 };
 
+/* Writes all bytes to an open file; 0, or errno. */
+int gruc_file_write_all(int file, const char *bytes, size_t length);
+
 void gruc_file_group_init(struct gruc_file_group *group);
 /* Writes bytes as the file that will be path. executable: for everyone who may read it. */
 enum gruc_status gruc_file_group_add(struct gruc_file_group *group, const char *path,

@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+#include "driver/file.h"
+
 enum { FORMAT = 1, FILE_BYTES = 1 << 18, ENTRIES = 256, MOST_GAIN = 1000 };
 
 #define FILE_NAME "tune.json"
@@ -202,40 +204,21 @@ int gruc_tune_cache_find(const struct gruc_tune_cache *cache, const char *key,
 
 /* ---- writing ---- */
 
-static int write_all(int file, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t count = write(file, bytes, length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return 0;
-        bytes += count;
-        length -= (size_t)count;
-    }
-    return 1;
-}
-
 /* 0 and errno. */
 static int write_beside(int folder, const char *temporary, const char *text)
 {
     int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return 0;
-    int fine = write_all(file, text, strlen(text));
-    int number = errno;
-    if (close(file) != 0 && fine) {
-        fine = 0;
+    int number = gruc_file_write_all(file, text, strlen(text));
+    if (close(file) != 0 && number == 0)
         number = errno;
-    }
-    if (fine && renameat(folder, temporary, folder, FILE_NAME) != 0) {
-        fine = 0;
+    if (number == 0 && renameat(folder, temporary, folder, FILE_NAME) != 0)
         number = errno;
-    }
-    if (!fine)
+    if (number != 0)
         unlinkat(folder, temporary, 0);
     errno = number;
-    return fine;
+    return number == 0;
 }
 
 static int write_file(struct gruc_tune_cache *cache)
