@@ -156,6 +156,16 @@ void cpu_load_call(struct cpu_run *r)
         r->v_steps[i] = cpu_load_slot(e, r->v_args, CPU_SLOT_STEPS + i, e->t_i64);
 }
 
+/* Whether each id is looked at before a call begins. */
+static int reads_ids(const struct gruc_schedule *schedule)
+{
+    for (size_t g = 0; g < schedule->n_groups; g++)
+        for (size_t i = 0; i < schedule->groups[g].n_stages; i++)
+            if (schedule->groups[g].stages[i].kind == GRUC_STAGE_EMBED)
+                return 1;
+    return 0;
+}
+
 LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
 {
     LLVMTypeRef group_type;
@@ -164,12 +174,10 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
                                        LLVMFunctionType(e->t_i32, &e->t_ptr, 1, 0));
     LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(e->context, "no-builtins", 11, "", 0));
-    /* It runs once a call and has no loop to speak of: code as it stands is compiled faster. */
-    static const char *const plain[] = {"optnone", "noinline"};
-    for (size_t i = 0; !e->one_step && i < sizeof plain / sizeof plain[0]; i++) {
-        unsigned kind = LLVMGetEnumAttributeKindForName(plain[i], strlen(plain[i]));
-        LLVMAddAttributeAtIndex(run, LLVMAttributeFunctionIndex,
-                                LLVMCreateEnumAttribute(e->context, kind, 0));
+    if (!e->one_step && !reads_ids(e->schedule)) {
+        /* It runs once a call and has no loop to speak of: code as it stands compiles faster. */
+        l_attribute(e, run, "optnone");
+        l_attribute(e, run, "noinline");
     }
     e->function = run;
     LLVMPositionBuilderAtEnd(e->builder, l_block(e, "entry"));
