@@ -66,7 +66,10 @@ static void write_scan(const struct gruc_report *report, const struct gruc_stage
     for (size_t i = 0; i < scan->n_carries; i++)
         gruc_strbuf_format(out, "%sb%u", i > 0 ? " " : "", (unsigned)scan->carries[i].buffer);
     gruc_strbuf_text(out, scan->body->n_stages == 0 ? "; its steps are part of the scan before"
-                                                    : "; each step:");
+                          : scan->companion == GRUC_NONE
+                              ? "; each step:"
+                              : "; each step, in whose time, of a single row, are also the products "
+                                "of the next tile&#8217;s input:");
     gruc_strbuf_text(out, "</td></tr>\n");
     for (size_t i = 0; i < scan->body->n_stages; i++)
         write_stage(report, &scan->body->stages[i], 0, out);

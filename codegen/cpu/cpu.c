@@ -57,14 +57,20 @@ static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *t
         status = gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag);
     if (status == GRUC_OK)
         status = gruc_schedule_build(ir, diag, &e.schedule);
+    struct gruc_strbuf threads;
+    gruc_strbuf_init(&threads);
     if (status == GRUC_OK) {
+        cpu_describe_threads(&e, &threads);
+        cpu_plan_companions(&e);
         gruc_schedule_describe(e.schedule, out);
-        cpu_describe_threads(&e, out);
+        gruc_strbuf_text(out, threads.length > 0 ? threads.text : "");
     }
+    int failed = threads.failed || out->failed;
+    gruc_strbuf_finish(&threads);
     cpu_target_finish(&opened);
     if (status != GRUC_OK)
         return status;
-    return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+    return failed ? GRUC_ERROR_MEMORY : GRUC_OK;
 }
 
 static enum gruc_status plan(struct gruc_ir *ir, const struct gruc_target *target,

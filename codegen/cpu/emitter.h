@@ -115,7 +115,7 @@ void l_function_end(struct cpu_emitter *e, struct l_function *f);
  * ---- */
 enum cpu_stage_parameter {
     CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_LIST, CPU_STAGE_SHARE,
-    CPU_STAGE_SHARES, CPU_STAGE_EDGES
+    CPU_STAGE_SHARES, CPU_STAGE_EDGES, CPU_STAGE_MOST = CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES + 24
 };
 
 struct cpu_edge {
@@ -127,23 +127,31 @@ struct cpu_edge {
     int exact; /* nothing past width may be written or read */
 };
 
+struct cpu_packed;
+struct cpu_companion;
 struct cpu_stage {
     const struct gruc_stage *stage;
     LLVMValueRef function;
     LLVMTypeRef type;
-    int is_listed;
+    int is_listed, is_companion;
     LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
     size_t n_edges, n_products, n_loads;
+    const struct cpu_packed *packed; /* by product, of a sweep */
+    const struct cpu_companion *companion; /* whose blocks it computes too; NULL: none */
 };
 
-/* Emits the function of one stage and fills out. */
-enum { CPU_STAGE_INLINE = 1, CPU_STAGE_LISTED = 2 };
+/* Emits the function of one stage and fills out. Of a stage of a scan that has a companion, its
+ * function has the parameters after its own that a block of the companion needs. */
+enum { CPU_STAGE_INLINE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4 };
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
-                    struct cpu_stage *out);
+                    const struct cpu_stage *companion, struct cpu_stage *out);
 /* The number of the row at place v_index of the rows this call computes. */
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index);
-/* The call's share of count things: v_first to v_limit. */
+/* A share of count things: v_first to v_limit. */
+void cpu_share_of(struct cpu_emitter *e, LLVMValueRef v_share, LLVMValueRef v_shares,
+                  LLVMValueRef v_count, LLVMValueRef *v_first, LLVMValueRef *v_limit);
+/* The call's. */
 void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,
                      LLVMValueRef *v_first, LLVMValueRef *v_limit);
 /* A loop over this share of the rows; its row is cpu_stage_row of the index. */
@@ -170,14 +178,56 @@ struct cpu_block {
 LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *block,
                               const struct cpu_edge *edge, unsigned row, unsigned vector);
 /* The product's sums as values of its matmul operations. */
-struct cpu_packed;
 void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                       const struct cpu_packed *packed);
+/* The same, and the next block of a companion if one is due. */
+void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                             const struct cpu_packed *packed,
+                             const struct cpu_companion *companion);
 /* Pointwise operations and stores of the stage. */
 void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block);
 /* One pointwise operation on vectors (or scalars with lanes 1). */
 LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
                                 LLVMValueRef *operands, unsigned lanes);
+
+/* ---- companions: companion.c ---- */
+
+/* In a function that computes blocks of a companion: its stage, bound to the parameters. */
+struct cpu_companion {
+    struct cpu_stage stage;
+    LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
+};
+enum cpu_beside_parameter {
+    CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_EDGES,
+    CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
+};
+struct cpu_companion_block {
+    struct cpu_block block;
+    LLVMValueRef v_rows[CPU_MAX_ROWS]; /* numbers of the rows; NULL: they follow the first */
+    LLVMValueRef v_left[CPU_MAX_ROWS], v_weights, v_bias, v_gate;
+};
+
+/* Gives scans the companions that pay. */
+void cpu_plan_companions(const struct cpu_emitter *e);
+/* Rows of a companion's block. */
+unsigned cpu_companion_rows(const struct cpu_emitter *e);
+/* Number of the stage's product whose loop computes a companion too; n_products: none can. */
+size_t cpu_companion_host(const struct gruc_stage *stage);
+/* Types of the parameters that stand for a companion; answers how many. */
+unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage *stage,
+                                  LLVMTypeRef *types);
+/* The stage, its operands being the function's parameters from first on. */
+const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueRef function,
+                                               unsigned first, const struct cpu_stage *stage);
+/* Whether a block is due. */
+LLVMValueRef cpu_companion_waits(struct cpu_emitter *e, const struct cpu_companion *companion);
+/* The next block's operands; its sums, which are stored. */
+void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *companion,
+                         struct cpu_companion_block *out);
+void cpu_companion_end(struct cpu_emitter *e, const struct cpu_companion *companion,
+                       const struct cpu_companion_block *block, const LLVMValueRef *v_sums);
+/* The next block by itself: product.c */
+void cpu_emit_companion(struct cpu_emitter *e, const struct cpu_companion *companion);
 
 /* ---- the whole module ---- */
 /* Emits run_batch over the schedule; answers the function. */

@@ -3,6 +3,10 @@
  * steps. */
 #include "codegen/cpu/run.h"
 
+/* Steps of a tile of scans that trail: short, as the first tile's product is computed by itself, and
+ * a multiple of the rows of a companion's block. */
+enum { TRAIL_STEPS = 24 };
+
 static size_t initial_bit(const struct cpu_emitter *e, gruc_ref wanted)
 {
     const struct gruc_region *body = &e->ir->regions[0];
@@ -26,7 +30,7 @@ static void emit_once(struct cpu_run *r, const struct gruc_stage *stage)
         cpu_share_end(r, b_others);
     } else {
         struct cpu_stage s;
-        cpu_emit_stage(r->e, stage, 0, &s);
+        cpu_emit_stage(r->e, stage, 0, NULL, &s);
         if (!r->e->failed)
             cpu_call_stage(r, &s, &once, r->v_rows);
     }
@@ -53,7 +57,7 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
         at.way = CPU_TILE;
         LLVMValueRef v_rows = l_mul(e, v_count, r->v_rows);
         if (s->is_listed) {
-            v_rows = cpu_list_tile(r, &s->stage->mask_view, at, v_count);
+            v_rows = cpu_list_tile(r, &s->stage->mask_view, at, v_count, r->v_tile_list);
             at.v_list = r->v_tile_list;
         }
         cpu_call_stage(r, s, &at, v_rows);
@@ -91,28 +95,38 @@ struct sweep {
 };
 
 static int emit_steps(struct cpu_run *r, const struct gruc_group *steps, unsigned flags,
-                      struct cpu_stage **out)
+                      const struct cpu_stage *companion, struct cpu_stage **out)
 {
     *out = GRUC_NEW_ARRAY(r->e->arena, struct cpu_stage, steps->n_stages);
     for (size_t i = 0; *out != NULL && i < steps->n_stages && !r->e->failed; i++)
-        cpu_emit_stage(r->e, &steps->stages[i], flags, &(*out)[i]);
+        cpu_emit_stage(r->e, &steps->stages[i], flags, companion, &(*out)[i]);
     return *out != NULL && !r->e->failed;
 }
 
 static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage,
-                               struct cpu_scan *out)
+                               const struct cpu_stage *companion, struct cpu_scan *out)
 {
     struct cpu_emitter *e = r->e;
     int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
     unsigned flags = unrolled ? 0 : CPU_STAGE_INLINE;
     *out = (struct cpu_scan){.stage = stage};
+    if (companion != NULL && !cpu_beside_emit(r, companion, &out->beside))
+        return 0;
     if (stage->masked == NULL)
-        return emit_steps(r, stage->body, flags, &out->steps);
+        return emit_steps(r, stage->body, flags, companion, &out->steps);
     out->v_turn = LLVMBuildAlloca(e->builder, e->t_i64, "turn");
     l_store(e, l_i64(e, 0), out->v_turn, 8);
     flags |= CPU_STAGE_LISTED;
-    return emit_steps(r, stage->body, flags, &out->steps) &&
-           emit_steps(r, stage->masked, flags, &out->masked);
+    return emit_steps(r, stage->body, flags, companion, &out->steps) &&
+           emit_steps(r, stage->masked, flags, NULL, &out->masked);
+}
+
+static int is_companion(const struct gruc_group *group, size_t number)
+{
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (group->stages[i].companion == number)
+            return 1;
+    return 0;
 }
 
 static int emit_functions(struct cpu_run *r, const struct gruc_group *group, struct sweep *out)
@@ -125,10 +139,15 @@ static int emit_functions(struct cpu_run *r, const struct gruc_group *group, str
         return 0;
     for (size_t i = 0; i < group->n_stages && !e->failed; i++) {
         const struct gruc_stage *stage = &group->stages[i];
-        if (stage->kind != GRUC_STAGE_SCAN)
-            cpu_emit_stage(e, stage, stage->valid_only != GRUC_NONE ? CPU_STAGE_LISTED : 0,
-                           &out->stages[i]);
-        else if (!emit_scan_functions(r, stage, &out->scans[i]))
+        if (stage->kind != GRUC_STAGE_SCAN) {
+            unsigned flags = stage->valid_only != GRUC_NONE ? CPU_STAGE_LISTED : 0;
+            flags |= is_companion(group, i) ? CPU_STAGE_COMPANION : 0;
+            cpu_emit_stage(e, stage, flags, NULL, &out->stages[i]);
+            continue;
+        }
+        const struct cpu_stage *companion =
+            stage->companion == GRUC_NONE ? NULL : &out->stages[stage->companion];
+        if (!emit_scan_functions(r, stage, companion, &out->scans[i]))
             return 0;
     }
     return !e->failed;
@@ -146,7 +165,8 @@ static void emit_unrolled(struct cpu_run *r, const struct sweep *w)
             if (w->group->stages[i].kind != GRUC_STAGE_SCAN) {
                 LLVMValueRef v_rows = r->v_rows;
                 if (w->stages[i].is_listed) {
-                    v_rows = cpu_list_tile(r, &w->stages[i].stage->mask_view, at, l_i64(e, 1));
+                    v_rows = cpu_list_tile(r, &w->stages[i].stage->mask_view, at, l_i64(e, 1),
+                                           r->v_tile_list);
                     at.v_list = r->v_tile_list;
                 }
                 cpu_call_stage(r, &w->stages[i], &at, v_rows);
@@ -211,6 +231,19 @@ static void emit_tiles(struct cpu_run *r, const struct sweep *w, struct cpu_posi
     l_loop_end(r->e, &loop);
 }
 
+/* Moves at, a turn, to the tile that is v_lag behind; answers whether there is one. */
+static LLVMValueRef move_behind(struct cpu_run *r, struct cpu_position *at, LLVMValueRef v_lag,
+                                LLVMValueRef v_tile)
+{
+    struct cpu_emitter *e = r->e;
+    at->v_tile = LLVMBuildSub(e->builder, at->v_tile, v_lag, "");
+    at->v_tile_first = l_mul(e, at->v_tile, v_tile);
+    LLVMValueRef v_begun = LLVMBuildICmp(e->builder, LLVMIntSGE, at->v_tile, l_i64(e, 0), "");
+    LLVMValueRef v_open =
+        LLVMBuildICmp(e->builder, LLVMIntSLT, at->v_tile_first, at->v_total, "");
+    return LLVMBuildAnd(e->builder, v_begun, v_open, "");
+}
+
 /* The stages from first on that have its lag, if they have begun and are not done yet. */
 static size_t emit_lag(struct cpu_run *r, const struct sweep *w, size_t first,
                        struct cpu_position at, LLVMValueRef v_tile)
@@ -218,13 +251,8 @@ static size_t emit_lag(struct cpu_run *r, const struct sweep *w, size_t first,
     struct cpu_emitter *e = r->e;
     LLVMBasicBlockRef b_now = l_block(e, "now"), b_next = l_block(e, "next");
     unsigned lag = w->group->stages[first].lag;
-    at.v_tile = LLVMBuildSub(e->builder, at.v_tile, l_i64(e, lag), "");
-    at.v_tile_first = l_mul(e, at.v_tile, v_tile);
     at.owner = lag;
-    LLVMValueRef v_begun = LLVMBuildICmp(e->builder, LLVMIntSGE, at.v_tile, l_i64(e, 0), "");
-    LLVMValueRef v_open =
-        LLVMBuildICmp(e->builder, LLVMIntSLT, at.v_tile_first, at.v_total, "");
-    LLVMBuildCondBr(e->builder, LLVMBuildAnd(e->builder, v_begun, v_open, ""), b_now, b_next);
+    LLVMBuildCondBr(e->builder, move_behind(r, &at, l_i64(e, lag), v_tile), b_now, b_next);
     LLVMPositionBuilderAtEnd(e->builder, b_now);
     LLVMValueRef v_count = steps_of_tile(r, &at, v_tile);
     size_t i = first;
@@ -241,6 +269,115 @@ static unsigned most_lag(const struct gruc_group *group)
     for (size_t i = 0; i < group->n_stages; i++)
         most = group->stages[i].lag > most ? group->stages[i].lag : most;
     return most;
+}
+
+/* ---- scans that trail their companions ---- */
+
+/* The steps of a tile, and 1 where scans trail as planned: where the group is one row and a tile
+ * has room for a block of the companion. Larger groups use their weights for all rows anyway. */
+struct trail {
+    LLVMValueRef v_tile, v_lagging, v_is_lagging;
+};
+
+static struct trail plan_trail(struct cpu_run *r, LLVMValueRef v_tile)
+{
+    struct cpu_emitter *e = r->e;
+    struct trail t;
+    LLVMValueRef v_rows = l_i64(e, cpu_companion_rows(e));
+    LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_rows, l_i64(e, 1), "");
+    LLVMValueRef v_enough =
+        LLVMBuildICmp(e->builder, LLVMIntULE, v_rows, v_tile, "");
+    t.v_is_lagging = LLVMBuildAnd(e->builder, v_single, v_enough, "");
+    t.v_lagging = LLVMBuildZExt(e->builder, t.v_is_lagging, e->t_i64, "");
+    LLVMValueRef v_most = l_i64(e, TRAIL_STEPS);
+    LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULT, v_most, v_tile, "");
+    LLVMValueRef v_blocks = l_mul(e, LLVMBuildUDiv(e->builder, v_tile, v_rows, ""), v_rows);
+    t.v_tile = LLVMBuildSelect(e->builder, v_long, v_most, v_blocks, "");
+    t.v_tile = LLVMBuildSelect(e->builder, t.v_is_lagging, t.v_tile, v_tile, "");
+    return t;
+}
+
+static LLVMValueRef lag_of(struct cpu_run *r, const struct trail *t, const struct gruc_stage *stage)
+{
+    return l_mul(r->e, t->v_lagging, l_i64(r->e, stage->lag));
+}
+
+/* The companion of a scan whose tile of this turn is there if v_now: beside its steps, else here. */
+static void emit_companion(struct cpu_run *r, const struct sweep *w, const struct cpu_scan *scan,
+                           struct cpu_position at, const struct trail *t, LLVMValueRef v_now)
+{
+    struct cpu_emitter *e = r->e;
+    size_t number = scan->stage->companion;
+    LLVMBasicBlockRef b_here = l_block(e, "here"), b_beside = l_block(e, "beside"),
+                      b_count = l_block(e, "count"), b_none = l_block(e, "none"),
+                      b_done = l_block(e, "counted");
+    LLVMValueRef v_open = move_behind(r, &at, lag_of(r, t, &w->group->stages[number]), t->v_tile);
+    LLVMValueRef v_count = steps_of_tile(r, &at, t->v_tile), v_zero = l_i64(e, 0);
+    LLVMValueRef v_beside = LLVMBuildAnd(e->builder, v_open, v_now, "");
+    v_beside = LLVMBuildAnd(e->builder, v_beside, t->v_is_lagging, "");
+    LLVMBuildCondBr(e->builder, v_beside, b_count, b_beside);
+    LLVMPositionBuilderAtEnd(e->builder, b_beside);
+    LLVMBuildCondBr(e->builder, v_open, b_here, b_none);
+    LLVMPositionBuilderAtEnd(e->builder, b_here);
+    emit_tile_stages(r, w, number, at, v_count);
+    LLVMBuildBr(e->builder, b_none);
+    LLVMPositionBuilderAtEnd(e->builder, b_none);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_count);
+    at.way = CPU_TILE;
+    LLVMValueRef v_rows = v_count;
+    if (w->stages[number].is_listed)
+        v_rows = cpu_list_tile(r, &w->group->stages[number].mask_view, at, v_count,
+                               scan->beside->v_list);
+    LLVMBasicBlockRef b_counted = LLVMGetInsertBlock(e->builder);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+    scan->beside->v_rows = LLVMBuildPhi(e->builder, e->t_i64, "rows");
+    LLVMAddIncoming(scan->beside->v_rows, &v_rows, &b_counted, 1);
+    LLVMAddIncoming(scan->beside->v_rows, &v_zero, &b_none, 1);
+    scan->beside->at = at;
+}
+
+/* Stage i, or the scans from there on that go side by side, which have one lag; answers how many
+ * stages that were. */
+static size_t emit_trailing(struct cpu_run *r, const struct sweep *w, size_t i,
+                            struct cpu_position at, const struct trail *t)
+{
+    struct cpu_emitter *e = r->e;
+    const struct gruc_stage *stage = &w->group->stages[i];
+    if (is_companion(w->group, i))
+        return 1;
+    LLVMBasicBlockRef b_now = l_block(e, "now"), b_next = l_block(e, "next");
+    struct cpu_position own = at;
+    LLVMValueRef v_now = move_behind(r, &own, lag_of(r, t, stage), t->v_tile);
+    size_t together =
+        stage->kind == GRUC_STAGE_SCAN ? cpu_scans_together(e->ir, w->group, i) : 1;
+    for (size_t k = i; k < i + together; k++)
+        if (w->group->stages[k].companion != GRUC_NONE)
+            emit_companion(r, w, &w->scans[k], at, t, v_now);
+    LLVMBuildCondBr(e->builder, v_now, b_now, b_next);
+    LLVMPositionBuilderAtEnd(e->builder, b_now);
+    emit_tile_stages(r, w, i, own, steps_of_tile(r, &own, t->v_tile));
+    LLVMBuildBr(e->builder, b_next);
+    LLVMPositionBuilderAtEnd(e->builder, b_next);
+    return together;
+}
+
+/* In each turn every stage takes the tile that is its lag behind. */
+static void emit_trails(struct cpu_run *r, const struct sweep *w, struct cpu_position at,
+                        LLVMValueRef v_tile)
+{
+    struct cpu_emitter *e = r->e;
+    struct trail t = plan_trail(r, v_tile);
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, at.v_total, l_i64(e, 1), "");
+    LLVMValueRef v_turns = LLVMBuildUDiv(e->builder, v_last, t.v_tile, "");
+    v_turns = l_add(e, v_turns, l_mul(e, t.v_lagging, l_i64(e, most_lag(w->group))));
+    struct l_loop loop =
+        l_loop_begin(e, l_i64(e, 0), l_add(e, v_turns, l_i64(e, 1)), l_i64(e, 1));
+    at.v_tile = loop.v_index;
+    for (size_t i = 0; i < w->group->n_stages;)
+        i += emit_trailing(r, w, i, at, &t);
+    l_loop_end(e, &loop);
 }
 
 /* A wavefront: in each turn every stage takes the tile that is its lag behind, and those of one lag
@@ -293,8 +430,10 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
     }
     struct cpu_position at = {.v_total = cpu_steps_value(r, group->steps)};
     LLVMValueRef v_tile = LLVMBuildUDiv(e->builder, r->v_tile_rows, r->v_rows, "");
-    if (most_lag(group) > 0)
+    if (group->is_wavefront)
         emit_wavefront(r, &w, at, v_tile);
+    else if (most_lag(group) > 0)
+        emit_trails(r, &w, at, v_tile);
     else
         emit_tiles(r, &w, at, v_tile);
 }
@@ -308,17 +447,22 @@ static int any_masked(const struct gruc_schedule *schedule)
     return 0;
 }
 
+LLVMValueRef cpu_reserve_tile_list(struct cpu_run *r)
+{
+    LLVMTypeRef type = LLVMArrayType(r->e->t_i64, (unsigned)r->e->info->tile_rows);
+    return LLVMBuildAlloca(r->e->builder, type, "tile");
+}
+
 /* Room for the lists, in the function's first block. */
 static void reserve_lists(struct cpu_run *r)
 {
     struct cpu_emitter *e = r->e;
     LLVMTypeRef rows = LLVMArrayType(e->t_i64, (unsigned)e->info->row_group);
-    LLVMTypeRef tile = LLVMArrayType(e->t_i64, (unsigned)e->info->tile_rows);
     r->v_valid_count = LLVMBuildAlloca(e->builder, e->t_i64, "valid_count");
     r->v_masked_count = LLVMBuildAlloca(e->builder, e->t_i64, "masked_count");
     r->v_valid_list = LLVMBuildAlloca(e->builder, rows, "valid");
     r->v_masked_list = LLVMBuildAlloca(e->builder, rows, "masked");
-    r->v_tile_list = LLVMBuildAlloca(e->builder, tile, "tile");
+    r->v_tile_list = cpu_reserve_tile_list(r);
 }
 
 /* Which of the threads that compute the same rows this is; one alone where that never pays. */

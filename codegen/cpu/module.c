@@ -174,6 +174,7 @@ enum gruc_status cpu_module_plan(struct cpu_module *m, struct gruc_ir *ir,
         GRUC_TRY(plan_step(e, &options, step, diag));
     GRUC_TRY(plan(e, &whole, diag));
     cpu_plan_threads(e, whole.info);
+    cpu_plan_companions(e);
     cpu_plan_workspace(e->schedule, &m->target.blocking, whole.info);
     m->info = whole.info;
     cpu_trace_time(trace, "schedule", start);

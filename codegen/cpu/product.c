@@ -9,25 +9,33 @@ enum {
     ROUND_PRODUCTS = 24, /* of a round of the loop, when one step has fewer */
 };
 
+/* Where the operands of a few consecutive k are: constant offsets from here lead to each. */
+struct place {
+    LLVMValueRef v_weights;
+    LLVMValueRef v_left[CPU_MAX_ROWS];
+};
+
 struct sums {
     struct cpu_emitter *e;
-    struct cpu_block *block;
+    const struct cpu_block *block;
     const struct gruc_product *product;
     const struct cpu_packed *packed;
+    unsigned gates;
     LLVMValueRef v_sum[MAX_SUMS];        /* [range][row][vector][gate] */
     unsigned first_range, n_ranges;      /* accumulated at once */
+    struct place at;                     /* of k = 0 */
 };
 
 static LLVMValueRef *sum_at(struct sums *s, unsigned range, unsigned row, unsigned vector,
                             unsigned gate)
 {
     unsigned index = (range * s->block->n_rows + row) * s->block->n_vectors + vector;
-    return &s->v_sum[index * (unsigned)s->product->n_ops + gate];
+    return &s->v_sum[index * s->gates + gate];
 }
 
 static unsigned sum_count(const struct sums *s)
 {
-    return s->n_ranges * s->block->n_rows * s->block->n_vectors * (unsigned)s->product->n_ops;
+    return s->n_ranges * s->block->n_rows * s->block->n_vectors * s->gates;
 }
 
 static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLVMValueRef sum)
@@ -40,23 +48,17 @@ static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w,
     return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x, w, ""), sum, "");
 }
 
-/* Where the operands of a few consecutive k are: constant offsets from here lead to each. */
-struct place {
-    LLVMValueRef v_weights;
-    LLVMValueRef v_left[CPU_MAX_ROWS];
-};
-
 /* Adds the products at k, counted from place, of one range. */
 static void add_products(struct sums *s, unsigned range, const struct place *at, uint32_t k)
 {
     struct cpu_emitter *e = s->e;
-    unsigned lanes = s->block->lanes, gates = (unsigned)s->product->n_ops;
+    unsigned lanes = s->block->lanes;
     LLVMValueRef v_x[CPU_MAX_ROWS];
     for (unsigned row = 0; row < s->block->n_rows; row++) {
         LLVMValueRef address = l_offset(e, at->v_left[row], l_i64(e, (uint64_t)k * 4));
         v_x[row] = l_splat(e, l_load(e, e->t_float, address, 4), lanes);
     }
-    for (unsigned gate = 0; gate < gates; gate++)
+    for (unsigned gate = 0; gate < s->gates; gate++)
         for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
             LLVMValueRef w = cpu_load_weights(e, s->packed, at->v_weights, vector, gate, k);
             for (unsigned row = 0; row < s->block->n_rows; row++) {
@@ -78,51 +80,98 @@ static void add_step(struct sums *s, const struct place *at, uint32_t i)
     }
 }
 
-/* Steps 0 to looped as a loop of unroll steps; its variables are what addresses are made of, so
- * that nothing is left to simplify. */
-static void add_loop(struct sums *s, const struct place *at, uint32_t looped, unsigned unroll)
+/* A loop over steps [first, limit), unroll of them a round, of one product or of two side by side.
+ * Its variables are what addresses are made of, so that nothing is left to simplify. */
+struct k_loop {
+    struct cpu_emitter *e;
+    struct sums *parts[2];
+    unsigned n_parts, unroll;
+    uint32_t first, limit;
+    LLVMValueRef v_index, v_weights[2], v_sums[2][MAX_SUMS];
+    LLVMBasicBlockRef b_loop;
+};
+
+static void begin_rounds(struct k_loop *loop, LLVMBasicBlockRef b_before,
+                         LLVMValueRef *v_weights)
 {
-    struct cpu_emitter *e = s->e;
-    unsigned count = sum_count(s), lanes = s->block->lanes;
-    uint64_t step_bytes = unroll * cpu_weights_step_bytes(s->packed);
-    LLVMValueRef v_sums[MAX_SUMS], v_zero = l_i64(e, 0), v_weights = at->v_weights;
-    LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_loop = l_block(e, "k");
-    LLVMBuildBr(e->builder, b_loop);
-    LLVMPositionBuilderAtEnd(e->builder, b_loop);
-    struct place now;
-    LLVMValueRef v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
-    LLVMAddIncoming(v_index, &v_zero, &b_before, 1);
-    now.v_weights = LLVMBuildPhi(e->builder, e->t_ptr, "");
-    LLVMAddIncoming(now.v_weights, &v_weights, &b_before, 1);
-    for (unsigned i = 0; i < count; i++) {
-        v_sums[i] = LLVMBuildPhi(e->builder, l_vector(e->t_float, lanes), "");
-        LLVMAddIncoming(v_sums[i], &s->v_sum[i], &b_before, 1);
-        s->v_sum[i] = v_sums[i];
+    struct cpu_emitter *e = loop->e;
+    LLVMValueRef v_first = l_i64(e, (uint64_t)loop->first * 4);
+    loop->v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
+    LLVMAddIncoming(loop->v_index, &v_first, &b_before, 1);
+    for (unsigned part = 0; part < loop->n_parts; part++) {
+        struct sums *s = loop->parts[part];
+        LLVMTypeRef type = l_vector(e->t_float, s->block->lanes);
+        loop->v_weights[part] = LLVMBuildPhi(e->builder, e->t_ptr, "");
+        LLVMAddIncoming(loop->v_weights[part], &v_weights[part], &b_before, 1);
+        for (unsigned i = 0; i < sum_count(s); i++) {
+            loop->v_sums[part][i] = LLVMBuildPhi(e->builder, type, "");
+            LLVMAddIncoming(loop->v_sums[part][i], &s->v_sum[i], &b_before, 1);
+            s->v_sum[i] = loop->v_sums[part][i];
+        }
     }
-    for (unsigned row = 0; row < s->block->n_rows; row++)
-        now.v_left[row] = l_offset(e, at->v_left[row], v_index);
-    for (unsigned u = 0; u < unroll; u++)
-        add_step(s, &now, u);
-    LLVMValueRef v_next =
-        l_next(e, LLVMBuildNUWAdd(e->builder, v_index, l_i64(e, (uint64_t)unroll * 4), ""));
-    LLVMValueRef v_next_weights = l_next(e, l_offset(e, now.v_weights, l_i64(e, step_bytes)));
-    LLVMAddIncoming(v_index, &v_next, &b_loop, 1);
-    LLVMAddIncoming(now.v_weights, &v_next_weights, &b_loop, 1);
-    for (unsigned i = 0; i < count; i++)
-        LLVMAddIncoming(v_sums[i], &s->v_sum[i], &b_loop, 1);
+}
+
+static void add_rounds(struct k_loop *loop)
+{
+    struct cpu_emitter *e = loop->e;
+    struct place now[2];
+    for (unsigned part = 0; part < loop->n_parts; part++) {
+        struct sums *s = loop->parts[part];
+        now[part].v_weights = loop->v_weights[part];
+        for (unsigned row = 0; row < s->block->n_rows; row++)
+            now[part].v_left[row] = l_offset(e, s->at.v_left[row], loop->v_index);
+    }
+    for (unsigned u = 0; u < loop->unroll; u++)
+        for (unsigned part = 0; part < loop->n_parts; part++)
+            add_step(loop->parts[part], &now[part], u);
+}
+
+static void end_rounds(struct k_loop *loop)
+{
+    struct cpu_emitter *e = loop->e;
+    LLVMValueRef v_step = l_i64(e, (uint64_t)loop->unroll * 4);
+    LLVMValueRef v_next = l_next(e, LLVMBuildNUWAdd(e->builder, loop->v_index, v_step, ""));
+    LLVMAddIncoming(loop->v_index, &v_next, &loop->b_loop, 1);
+    for (unsigned part = 0; part < loop->n_parts; part++) {
+        struct sums *s = loop->parts[part];
+        uint64_t bytes = loop->unroll * cpu_weights_step_bytes(s->packed);
+        LLVMValueRef v_weights = l_next(e, l_offset(e, loop->v_weights[part], l_i64(e, bytes)));
+        LLVMAddIncoming(loop->v_weights[part], &v_weights, &loop->b_loop, 1);
+        for (unsigned i = 0; i < sum_count(s); i++)
+            LLVMAddIncoming(loop->v_sums[part][i], &s->v_sum[i], &loop->b_loop, 1);
+    }
     LLVMBasicBlockRef b_after = l_block(e, "after");
     LLVMValueRef v_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_next,
-                                        l_i64(e, (uint64_t)looped * 4), "");
-    LLVMBuildCondBr(e->builder, v_more, b_loop, b_after);
+                                        l_i64(e, (uint64_t)loop->limit * 4), "");
+    LLVMBuildCondBr(e->builder, v_more, loop->b_loop, b_after);
     LLVMPositionBuilderAtEnd(e->builder, b_after);
+}
+
+static void add_loop(struct k_loop *loop)
+{
+    struct cpu_emitter *e = loop->e;
+    LLVMValueRef v_weights[2];
+    for (unsigned part = 0; part < loop->n_parts; part++) {
+        const struct sums *s = loop->parts[part];
+        uint64_t bytes = loop->first * cpu_weights_step_bytes(s->packed);
+        v_weights[part] = bytes == 0 ? s->at.v_weights
+                                     : l_offset(e, s->at.v_weights, l_i64(e, bytes));
+    }
+    LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder);
+    loop->b_loop = l_block(e, "k");
+    LLVMBuildBr(e->builder, loop->b_loop);
+    LLVMPositionBuilderAtEnd(e->builder, loop->b_loop);
+    begin_rounds(loop, b_before, v_weights);
+    add_rounds(loop);
+    end_rounds(loop);
 }
 
 /* Steps of one round of the loop: enough sums that the round's overhead is hidden, no more, for
  * what is emitted has to be compiled. */
-static unsigned steps_of_round(const struct sums *s)
+static unsigned steps_of_round(unsigned sums)
 {
     unsigned unroll = MOST_UNROLL;
-    while (unroll > 1 && unroll * sum_count(s) > ROUND_PRODUCTS)
+    while (unroll > 1 && unroll * sums > ROUND_PRODUCTS)
         unroll /= 2;
     return unroll;
 }
@@ -135,7 +184,8 @@ static uint32_t straight_depth(const struct sums *s)
     return s->e->one_step ? 8 : s->block->n_rows == 1 ? 2 : 4;
 }
 
-static void accumulate(struct sums *s, const struct place *at)
+/* The steps from first on. */
+static void accumulate(struct sums *s, uint32_t first)
 {
     uint32_t depth = s->product->depth, shortest = UINT32_MAX, longest = 0;
     for (unsigned range = 0; range < s->n_ranges; range++) {
@@ -144,12 +194,17 @@ static void accumulate(struct sums *s, const struct place *at)
         shortest = length < shortest ? length : shortest;
         longest = length > longest ? length : longest;
     }
-    unsigned unroll = steps_of_round(s);
-    uint32_t looped = shortest <= straight_depth(s) ? 0 : shortest / unroll * unroll;
-    if (looped > 0)
-        add_loop(s, at, looped, unroll);
-    for (uint32_t i = looped; i < longest; i++)
-        add_step(s, at, i);
+    unsigned unroll = steps_of_round(sum_count(s));
+    uint32_t done = first;
+    if (shortest > first + straight_depth(s))
+        done = first + (shortest - first) / unroll * unroll;
+    if (done > first) {
+        struct k_loop loop = {.e = s->e, .parts = {s}, .n_parts = 1, .unroll = unroll,
+                              .first = first, .limit = done};
+        add_loop(&loop);
+    }
+    for (uint32_t i = done; i < longest; i++)
+        add_step(s, &s->at, i);
 }
 
 /* Sums start from the bias in the first range, from zero in the others. */
@@ -161,7 +216,7 @@ static void start(struct sums *s)
     for (unsigned range = 0; range < s->n_ranges; range++)
         for (unsigned row = 0; row < s->block->n_rows; row++)
             for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
-                for (unsigned gate = 0; gate < s->product->n_ops; gate++) {
+                for (unsigned gate = 0; gate < s->gates; gate++) {
                     LLVMValueRef v_unit =
                         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
                     *sum_at(s, range, row, vector, gate) =
@@ -177,7 +232,7 @@ static void join(struct sums *s)
     for (unsigned range = 0; range < s->n_ranges; range++)
         for (unsigned row = 0; row < s->block->n_rows; row++)
             for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
-                for (unsigned gate = 0; gate < s->product->n_ops; gate++) {
+                for (unsigned gate = 0; gate < s->gates; gate++) {
                     gruc_ref value = e->ir->ops[s->product->ops[gate]].results[0];
                     size_t index = ((size_t)e->local[value] * s->block->n_rows + row) *
                                        s->block->n_vectors + vector;
@@ -189,28 +244,109 @@ static void join(struct sums *s)
                 }
 }
 
+static int prepare(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                   const struct cpu_packed *packed, struct sums *out)
+{
+    *out = (struct sums){.e = e, .block = block, .product = packed->product, .packed = packed,
+                         .gates = (unsigned)packed->product->n_ops};
+    const struct cpu_edge *edge = &block->stage->edges[product];
+    out->at.v_weights = cpu_weights_address(e, packed, block->v_unit);
+    for (unsigned row = 0; row < block->n_rows; row++)
+        out->at.v_left[row] =
+            l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
+    return block->n_rows * block->n_vectors * out->gates <= MAX_SUMS;
+}
+
 void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                       const struct cpu_packed *packed)
 {
-    struct sums s = {.e = e, .block = block, .product = packed->product, .packed = packed};
-    const struct cpu_edge *edge = &block->stage->edges[product];
-    unsigned ranges = gruc_sum_ranges(s.product->depth), gates = (unsigned)s.product->n_ops;
-    struct place at = {.v_weights = cpu_weights_address(e, packed, block->v_unit)};
-    for (unsigned row = 0; row < block->n_rows; row++)
-        at.v_left[row] =
-            l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
-    unsigned each = block->n_rows * block->n_vectors * gates;
-    if (each > MAX_SUMS) {
+    struct sums s;
+    if (!prepare(e, block, product, packed, &s)) {
         e->failed = 1;
         return;
     }
+    unsigned ranges = gruc_sum_ranges(s.product->depth);
+    unsigned each = block->n_rows * block->n_vectors * s.gates;
     /* All ranges at once are independent chains for one row; else one after the other. */
     int at_once = ranges * each <= e->target->registers - 4;
     for (unsigned first = 0; first < ranges; first += s.n_ranges) {
         s.first_range = first;
         s.n_ranges = at_once ? ranges : 1;
         start(&s);
-        accumulate(&s, &at);
+        accumulate(&s, 0);
         join(&s);
     }
+}
+
+/* ---- blocks of a companion ---- */
+
+static void prepare_beside(struct cpu_emitter *e, const struct cpu_companion *companion,
+                           const struct cpu_companion_block *beside, struct sums *out)
+{
+    *out = (struct sums){.e = e, .block = &beside->block, .product = companion->stage.packed->product,
+                         .packed = companion->stage.packed, .gates = 1, .n_ranges = 1};
+    out->at.v_weights = beside->v_weights;
+    for (unsigned row = 0; row < beside->block.n_rows; row++) {
+        out->at.v_left[row] = beside->v_left[row];
+        out->v_sum[row] = beside->v_bias;
+    }
+}
+
+void cpu_emit_companion(struct cpu_emitter *e, const struct cpu_companion *companion)
+{
+    struct cpu_companion_block beside;
+    struct sums s;
+    cpu_companion_begin(e, companion, &beside);
+    prepare_beside(e, companion, &beside, &s);
+    accumulate(&s, 0);
+    cpu_companion_end(e, companion, &beside, s.v_sum);
+}
+
+/* One loop over as many k as both products have, then what is left of each. */
+static void accumulate_both(struct sums *s, struct sums *beside)
+{
+    uint32_t a = s->product->depth, b = beside->product->depth, both = a < b ? a : b;
+    unsigned unroll = steps_of_round(sum_count(s) + sum_count(beside));
+    struct k_loop loop = {.e = s->e, .parts = {s, beside}, .n_parts = 2, .unroll = unroll,
+                          .limit = both / unroll * unroll};
+    add_loop(&loop);
+    accumulate(beside, loop.limit);
+    accumulate(s, loop.limit);
+}
+
+void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                             const struct cpu_packed *packed,
+                             const struct cpu_companion *companion)
+{
+    struct sums with, without, other;
+    if (!prepare(e, block, product, packed, &with)) {
+        e->failed = 1;
+        return;
+    }
+    with.n_ranges = 1;
+    start(&with);
+    without = with;
+    LLVMBasicBlockRef b_with = l_block(e, "beside"), b_without = l_block(e, "alone"),
+                      b_after = l_block(e, "summed");
+    LLVMBuildCondBr(e->builder, cpu_companion_waits(e, companion), b_with, b_without);
+    LLVMPositionBuilderAtEnd(e->builder, b_with);
+    struct cpu_companion_block beside;
+    cpu_companion_begin(e, companion, &beside);
+    prepare_beside(e, companion, &beside, &other);
+    accumulate_both(&with, &other);
+    cpu_companion_end(e, companion, &beside, other.v_sum);
+    b_with = LLVMGetInsertBlock(e->builder);
+    LLVMBuildBr(e->builder, b_after);
+    LLVMPositionBuilderAtEnd(e->builder, b_without);
+    accumulate(&without, 0);
+    b_without = LLVMGetInsertBlock(e->builder);
+    LLVMBuildBr(e->builder, b_after);
+    LLVMPositionBuilderAtEnd(e->builder, b_after);
+    for (unsigned i = 0; i < sum_count(&with); i++) {
+        LLVMValueRef v = LLVMBuildPhi(e->builder, l_vector(e->t_float, block->lanes), "");
+        LLVMAddIncoming(v, &with.v_sum[i], &b_with, 1);
+        LLVMAddIncoming(v, &without.v_sum[i], &b_without, 1);
+        with.v_sum[i] = v;
+    }
+    join(&with);
 }

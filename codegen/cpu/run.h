@@ -61,6 +61,7 @@ struct cpu_position {
     LLVMValueRef v_tile;       /* number of the tile; NULL: 0 */
     LLVMValueRef v_list;       /* rows of a listed stage */
     LLVMValueRef v_turned;     /* NULL: by the step */
+    const struct cpu_beside *beside; /* what a scan's stages compute beside their own; or NULL */
     int is_alone;              /* one thread, owner modulo their number, does all of the stage */
     unsigned owner;
 };
@@ -73,9 +74,33 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
 /* Addresses of all buffers of a group, carved out of the workspace. */
 void cpu_place_buffers(struct cpu_run *r, LLVMValueRef v_workspace);
 
+/* companion.c: a companion's blocks beside a scan's steps. */
+struct cpu_beside {
+    const struct cpu_stage *stage;
+    LLVMValueRef v_next;          /* where the number of the next block is kept */
+    LLVMValueRef v_list;          /* room for its rows' list, of a listed one */
+    struct cpu_position at;       /* where the companion is */
+    LLVMValueRef v_rows;          /* its rows there */
+    LLVMValueRef v_begin, v_end;  /* this thread's blocks of them */
+    LLVMValueRef v_arguments[CPU_BESIDE_MOST];
+    LLVMValueRef rest;            /* function that computes those due */
+    LLVMTypeRef rest_type;
+};
+/* Emits what a scan with this companion needs; answers whether that went well. */
+int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu_beside **out);
+/* Before the steps of a tile, at and v_rows being set. */
+void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone);
+/* Before each step: so many blocks are due after it. After it: those that are still left. */
+void cpu_beside_step(struct cpu_run *r, struct cpu_beside *beside, LLVMValueRef v_step,
+                     LLVMValueRef v_steps);
+void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside);
+/* Appends a stage's arguments for it; answers how many. */
+unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out);
+
 /* scan.c */
 struct cpu_scan {
     const struct gruc_stage *stage;
+    struct cpu_beside *beside;        /* of its companion; NULL: none */
     struct cpu_stage *steps, *masked; /* functions of the body's stages; masked NULL: no mask */
     LLVMValueRef v_turn;              /* counts the steps that multiplied */
 };
@@ -87,9 +112,11 @@ void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan);
 /* The steps of a tile of scans that need nothing of each other. */
 void cpu_emit_scans(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                     struct cpu_position at, LLVMValueRef v_steps);
-/* Lists the rows of a tile where mask is true in v_tile_list; answers how many. */
+/* Lists the rows of a tile where mask is true; answers how many. */
 LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
-                           struct cpu_position at, LLVMValueRef v_steps);
+                           struct cpu_position at, LLVMValueRef v_steps, LLVMValueRef v_list);
+/* Room for such a list. */
+LLVMValueRef cpu_reserve_tile_list(struct cpu_run *r);
 
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */

@@ -81,14 +81,14 @@ static void list_rows(struct cpu_run *r, const struct gruc_view *mask,
 }
 
 LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
-                           struct cpu_position at, LLVMValueRef v_steps)
+                           struct cpu_position at, LLVMValueRef v_steps, LLVMValueRef v_list)
 {
     struct cpu_emitter *e = r->e;
     l_store(e, l_i64(e, 0), r->v_valid_count, 8);
     struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_steps, l_i64(e, 1));
     at.way = CPU_STEP;
     at.v_local = loop.v_index;
-    list_rows(r, mask, &at, l_mul(e, loop.v_index, r->v_rows), r->v_tile_list, NULL);
+    list_rows(r, mask, &at, l_mul(e, loop.v_index, r->v_rows), v_list, NULL);
     l_loop_end(e, &loop);
     return count(r, r->v_valid_count);
 }
@@ -184,11 +184,18 @@ void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan)
 static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                       struct cpu_position at, LLVMValueRef v_steps)
 {
+    if (scans[0].beside != NULL)
+        cpu_beside_begin(r, scans[0].beside, at.is_alone);
     struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
     at.way = CPU_STEP;
     at.v_local = loop.v_index;
+    at.beside = scans[0].beside;
     LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
+    if (at.beside != NULL)
+        cpu_beside_step(r, scans[0].beside, loop.v_index, v_steps);
     cpu_emit_step(r, &scans[0], &at);
+    if (at.beside != NULL)
+        cpu_beside_rest(r, at.beside);
     cpu_share_end(r, b_others);
     for (size_t i = 0; i < n_scans; i++)
         cpu_swap_carries(r, &scans[i]);

@@ -41,16 +41,22 @@ LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLV
     return l_load(e, e->t_i64, l_offset(e, s->v_list, l_mul(e, v_index, l_i64(e, 8))), 8);
 }
 
-void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,
-                     LLVMValueRef *v_first, LLVMValueRef *v_limit)
+void cpu_share_of(struct cpu_emitter *e, LLVMValueRef v_share, LLVMValueRef v_shares,
+                  LLVMValueRef v_count, LLVMValueRef *v_first, LLVMValueRef *v_limit)
 {
     *v_first = l_i64(e, 0);
     *v_limit = v_count;
     if (e->info->unit_threads <= 1)
         return;
-    LLVMValueRef v_next = l_add(e, s->v_share, l_i64(e, 1));
-    *v_first = LLVMBuildUDiv(e->builder, l_mul(e, v_count, s->v_share), s->v_shares, "");
-    *v_limit = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_next), s->v_shares, "");
+    LLVMValueRef v_next = l_add(e, v_share, l_i64(e, 1));
+    *v_first = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_share), v_shares, "");
+    *v_limit = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_next), v_shares, "");
+}
+
+void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,
+                     LLVMValueRef *v_first, LLVMValueRef *v_limit)
+{
+    cpu_share_of(e, s->v_share, s->v_shares, v_count, v_first, v_limit);
 }
 
 struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage *s)
@@ -61,22 +67,25 @@ struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage
 }
 
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
-                    struct cpu_stage *out)
+                    const struct cpu_stage *companion, struct cpu_stage *out)
 {
-    *out = (struct cpu_stage){.stage = stage, .is_listed = (flags & CPU_STAGE_LISTED) != 0};
+    *out = (struct cpu_stage){.stage = stage, .is_listed = (flags & CPU_STAGE_LISTED) != 0,
+                              .is_companion = (flags & CPU_STAGE_COMPANION) != 0};
     collect_edges(e, out);
     if (e->failed)
         return;
-    LLVMTypeRef parameters[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {
+    LLVMTypeRef parameters[CPU_STAGE_MOST] = {
         e->t_ptr, e->t_i64, e->t_i1, e->t_ptr, e->t_i64, e->t_i64};
     for (size_t i = 0; i < out->n_edges; i++) {
         parameters[CPU_STAGE_EDGES + 2 * i] = e->t_ptr;
         parameters[CPU_STAGE_EDGES + 1 + 2 * i] = e->t_i64;
     }
+    unsigned count = CPU_STAGE_EDGES + 2 * (unsigned)out->n_edges, own = count;
+    if (companion != NULL)
+        count += cpu_companion_parameters(e, companion, parameters + own);
     char name[32];
     snprintf(name, sizeof name, "stage%u", e->n_stages++);
-    struct l_function f = l_function_begin(e, name, parameters,
-                                           (unsigned)(CPU_STAGE_EDGES + 2 * out->n_edges));
+    struct l_function f = l_function_begin(e, name, parameters, count);
     out->function = f.function;
     out->type = f.type;
     l_attribute(e, f.function,
@@ -93,6 +102,8 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsig
     out->v_list = LLVMGetParam(f.function, CPU_STAGE_LIST);
     out->v_share = LLVMGetParam(f.function, CPU_STAGE_SHARE);
     out->v_shares = LLVMGetParam(f.function, CPU_STAGE_SHARES);
+    if (companion != NULL)
+        out->companion = cpu_companion_bind(e, f.function, own, companion);
     if (stage->kind == GRUC_STAGE_REDUCE)
         cpu_emit_reduce(e, out);
     else if (stage->kind == GRUC_STAGE_QUANTIZE)

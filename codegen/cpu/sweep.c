@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NEAR_BYTES: what can be counted on of the nearest cache. */
-enum { MAX_PRODUCTS = 8, NEAR_BYTES = 28 * 1024 };
+/* NEAR_BYTES: what can be counted on of the nearest cache. HOST_SUMS: of a block beside which one of
+ * a companion is computed; together they keep the multipliers busy. */
+enum { MAX_PRODUCTS = 8, NEAR_BYTES = 28 * 1024, HOST_SUMS = 6 };
 
 struct sweep {
     struct cpu_emitter *e;
     struct cpu_stage *s;
     unsigned lanes;
-    struct cpu_packed packed[MAX_PRODUCTS];
+    struct cpu_packed *packed;
+    size_t host; /* the product beside which a companion's blocks are computed; n_products: none */
     LLVMValueRef *values;
     size_t n_values;
 };
@@ -66,6 +68,12 @@ static int one_vector_stays(const struct sweep *w, unsigned gates)
     return gates >= 3 && bytes <= NEAR_BYTES && 2 * bytes > NEAR_BYTES;
 }
 
+/* Whether blocks of one row compute those of a companion too. */
+static int hosts(const struct sweep *w)
+{
+    return w->s->companion != NULL && w->host < w->s->stage->n_products;
+}
+
 /* 0: not said. NAME_step has code of its own, of which measured calls say nothing. */
 static unsigned wanted_vectors(const struct sweep *w, unsigned rows)
 {
@@ -83,6 +91,10 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
     unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
+    if (rows == 1 && hosts(w)) {
+        unsigned few = (HOST_SUMS / gates + panel - 1) / panel * panel;
+        return few < panel ? panel : few > CPU_MAX_VECTORS ? CPU_MAX_VECTORS : few;
+    }
     if (rows == 1 && one_vector_stays(w, gates))
         return panel;
     unsigned each = rows * gates * (rows == 1 ? ranges : 1); /* sums of a vector */
@@ -158,12 +170,16 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
         }
         block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
     }
+    int is_whole = tail == w->lanes && vectors == vectors_of_block(w, rows);
+    int beside = rows == 1 && is_whole && hosts(w);
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
     if (e->info->unit_threads > 1 && rows == 1)
         claim_carries(w, &block);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         if (w->packed[i].product->weights == GRUC_WEIGHTS_INT8)
             cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
+        else if (beside && i == w->host)
+            cpu_emit_product_beside(w->e, &block, i, &w->packed[i], w->s->companion);
         else
             cpu_emit_product(w->e, &block, i, &w->packed[i]);
     }
@@ -248,8 +264,16 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
         e->failed = 1;
         return;
     }
+    w.packed = GRUC_NEW_ARRAY(e->arena, struct cpu_packed, s->stage->n_products);
+    w.host = cpu_companion_host(s->stage);
+    if (w.packed == NULL) {
+        e->failed = 1;
+        return;
+    }
     for (size_t i = 0; i < s->stage->n_products; i++)
-        cpu_pack_product(e, &s->stage->products[i], s->stage->width, w.lanes, &w.packed[i]);
+        cpu_pack_product(e, &s->stage->products[i], s->stage->width, w.lanes, s->is_companion,
+                         &w.packed[i]);
+    s->packed = w.packed;
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = (uint32_t)w.n_values++;
     for (size_t i = 0; i < s->n_loads; i++)

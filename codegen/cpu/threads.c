@@ -124,11 +124,10 @@ void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
         struct gruc_group *group = &e->schedule->groups[g];
         struct gruc_module_info info = {0};
-        unsigned threads = plan_group(e, group, &info), together = 0, lag = 0;
+        unsigned threads = plan_group(e, group, &info), together = 0;
         for (size_t i = 0; i < group->n_stages; i++) {
             if (group->stages[i].kind == GRUC_STAGE_SCAN)
                 together |= busy_scans(group, i, cpu_scans_together(e->ir, group, i)) > 1;
-            lag |= group->stages[i].lag;
         }
         if (group->is_sweep)
             gruc_strbuf_format(out, "sweep %zu: about %" PRIu64 " cycles a step and row; %s", g,
@@ -136,7 +135,7 @@ void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
                                threads == 1 ? "too short for several threads\n" : "");
         if (threads > 1)
             gruc_strbuf_format(out, "up to %u threads a row, %s each\n", threads,
-                               lag > 0        ? "a layer, a tile apart,"
+                               group->is_wavefront ? "a layer, a tile apart,"
                                : together > 0 ? "a scan"
                                               : "a part of the units");
     }

@@ -184,15 +184,17 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                                                         l_add(e, at->v_tile_first, at->v_local),
                                                         e->t_i1, "turned");
     LLVMValueRef v_list = at->v_list == NULL ? LLVMConstNull(e->t_ptr) : at->v_list;
-    LLVMValueRef arguments[CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES] = {
+    LLVMValueRef arguments[CPU_STAGE_MOST] = {
         e->v_weights, v_rows, v_turned, v_list, at->is_alone ? l_i64(e, 0) : r->v_share,
         at->is_alone ? l_i64(e, 1) : r->v_shares};
     for (size_t i = 0; i < s->n_edges; i++) {
         LLVMValueRef *edge = &arguments[CPU_STAGE_EDGES + 2 * i];
         cpu_locate(r, s->edges[i].view, at, &edge[0], &edge[1]);
     }
+    unsigned count = CPU_STAGE_EDGES + 2 * (unsigned)s->n_edges;
+    if (s->companion != NULL)
+        count += cpu_beside_arguments(at->beside, &arguments[count]);
     LLVMValueRef v_begin = cpu_profile_begin(r);
-    LLVMBuildCall2(e->builder, s->type, s->function, arguments,
-                   (unsigned)(CPU_STAGE_EDGES + 2 * s->n_edges), "");
+    LLVMBuildCall2(e->builder, s->type, s->function, arguments, count, "");
     cpu_profile_end(r, s->stage, v_begin, v_rows);
 }

@@ -68,20 +68,21 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
 {
     const struct gruc_product *product = packed->product;
     size_t width = packed->width, lanes = packed->lanes, panel = packed->panel;
-    size_t number = gruc_narrow_bytes(product->weights), gate_step = gate_bytes(packed);
+    size_t number = gruc_narrow_bytes(product->weights), step = cpu_weights_step_bytes(packed);
+    size_t gate_step = cpu_weights_gate_bytes(packed);
     for (size_t first = 0, v = 0; first < width; first += lanes, v++) {
         size_t count = width - first < lanes ? width - first : lanes;
         unsigned char *out = blob + packed->weights + v / panel * panel_bytes(packed) +
-                             v % panel * number + begin * cpu_weights_step_bytes(packed);
+                             v % panel * number;
         for (size_t k = begin; k < end; k++)
-            for (size_t gate = 0; gate < product->n_ops; gate++, out += gate_step)
+            for (size_t gate = 0; gate < product->n_ops; gate++)
                 pack_lanes(product->weights, rows[gate] + k * columns[gate] + first, count, panel,
-                           out);
+                           out + k * step + gate * gate_step);
     }
 }
 
-/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it. A few k at
- * a time, so that each piece read or written is some cache lines long. */
+/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it; gates come
+ * before k where there are blocks of one gate. A few k at a time, so that each piece read or written is some cache lines long. */
 static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;
@@ -123,9 +124,10 @@ static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
 }
 
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
-                      unsigned lanes, struct cpu_packed *out)
+                      unsigned lanes, int by_gate, struct cpu_packed *out)
 {
     *out = (struct cpu_packed){.product = product, .width = width, .lanes = lanes,
+                               .by_gate = by_gate,
                                .panel = cpu_weights_panel(product, width, lanes)};
     if (product->n_ops > CPU_MAX_GATES) {
         e->failed = 1;
@@ -184,7 +186,12 @@ static LLVMValueRef widen_half(struct cpu_emitter *e, LLVMValueRef v_halves, uns
 
 uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed)
 {
-    return gate_bytes(packed) * packed->product->n_ops;
+    return gate_bytes(packed) * (packed->by_gate ? 1 : packed->product->n_ops);
+}
+
+uint64_t cpu_weights_gate_bytes(const struct cpu_packed *packed)
+{
+    return gate_bytes(packed) * (packed->by_gate ? packed->product->depth : 1);
 }
 
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
@@ -192,8 +199,8 @@ LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *pa
 {
     enum gruc_weights weights = packed->product->weights;
     unsigned lanes = packed->lanes;
-    uint64_t offset = vector / packed->panel * panel_bytes(packed) + gate * gate_bytes(packed) +
-                      k * cpu_weights_step_bytes(packed);
+    uint64_t offset = vector / packed->panel * panel_bytes(packed) +
+                      gate * cpu_weights_gate_bytes(packed) + k * cpu_weights_step_bytes(packed);
     LLVMValueRef v_at = l_offset(e, v_weights, l_i64(e, offset));
     LLVMTypeRef number = l_vector(e->t_float, lanes);
     if (weights == GRUC_WEIGHTS_F32)

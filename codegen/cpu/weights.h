@@ -12,6 +12,7 @@ struct cpu_packed {
     const struct gruc_product *product;
     uint32_t width;               /* units */
     unsigned lanes;               /* units in a vector */
+    int by_gate;                  /* all k of a gate before the next gate */
     unsigned panel;               /* vectors, of int8 numbers k, that lie side by side in a lane */
     size_t weights;               /* offset in the packed weights */
     size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
@@ -25,12 +26,13 @@ unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, u
 const float *cpu_weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k);
 /* Appends the product's weights and biases to the packed weights. */
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
-                      unsigned lanes, struct cpu_packed *out);
+                      unsigned lanes, int by_gate, struct cpu_packed *out);
 /* Where the weights of unit v_unit begin, which starts a panel. */
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit);
-/* From there to the weights of the next k. */
+/* From there to the weights of the next k, and of the next gate. */
 uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed);
+uint64_t cpu_weights_gate_bytes(const struct cpu_packed *packed);
 /* The weights of a gate k steps after v_weights, for a vector of units that many after those that
  * begin at v_weights. */
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,

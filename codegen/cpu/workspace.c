@@ -11,9 +11,8 @@ enum {
 static int is_wavefront(const struct gruc_schedule *schedule)
 {
     for (size_t g = 0; g < schedule->n_groups; g++)
-        for (size_t i = 0; i < schedule->groups[g].n_stages; i++)
-            if (schedule->groups[g].stages[i].lag > 0)
-                return 1;
+        if (schedule->groups[g].is_wavefront)
+            return 1;
     return 0;
 }
 

@@ -200,6 +200,9 @@ static void describe_stage(const struct gruc_schedule *schedule, const struct gr
     if (stage->body != NULL)
         for (size_t i = 0; i < stage->body->n_stages; i++)
             describe_stage(schedule, &stage->body->stages[i], indent + 2, out);
+    if (stage->companion != GRUC_NONE)
+        gruc_strbuf_format(out, "%*sof a single row, with the products of the next tile's input\n",
+                           (int)indent + 2, "");
     if (stage->masked != NULL)
         gruc_strbuf_format(out, "%*smasked steps copy what they repeat\n", (int)indent + 2, "");
 }

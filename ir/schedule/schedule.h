@@ -69,6 +69,8 @@ struct gruc_stage {
     uint32_t width;
     unsigned lag; /* tiles it runs behind the first stages of its group */
     uint32_t owner; /* number of the thread that does all of it; GRUC_NONE: each does a part */
+    uint32_t companion; /* of a scan: number in the group of the sweep whose blocks are computed
+                           beside its steps, a tile ahead of them; GRUC_NONE */
     gruc_ref *ops; /* operation numbers in order */
     size_t n_ops, ops_capacity;
     struct gruc_product *products;
@@ -92,6 +94,7 @@ struct gruc_stage {
 
 struct gruc_group {
     int is_sweep;
+    int is_wavefront; /* stages of one lag are one thread's */
     struct gruc_steps steps;
     unsigned phase;
     struct gruc_stage *stages; /* in order */
@@ -113,6 +116,18 @@ enum gruc_status gruc_schedule_build(struct gruc_ir *ir, struct gruc_diag *diag,
 /* Lets each scan of the group run a tile behind those it reads, which makes them independent within
  * a tile, and gives tiles the room that takes; answers the last stage's lag. */
 unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group *group);
+
+/* Number of the largest sweep that a scan of the group can have as companion: products of one left
+ * operand and nothing else, which only the scan reads, from tiles. GRUC_NONE when there is none. */
+uint32_t gruc_schedule_companion(const struct gruc_schedule *schedule,
+                                 const struct gruc_group *group, size_t scan);
+
+/* Lets each scan of the group that has a companion run a tile behind it, with what comes after. */
+void gruc_schedule_trail(const struct gruc_schedule *schedule, struct gruc_group *group);
+
+/* Gives tiles the room that the lags of the group take. */
+void gruc_schedule_keep_tiles(const struct gruc_schedule *schedule,
+                              const struct gruc_group *group);
 
 /* Gives stages whose results only one owner's stages read to that owner. */
 void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *group);

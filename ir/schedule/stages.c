@@ -148,7 +148,8 @@ static struct gruc_stage *add_stage(struct staging *g, struct gruc_group *group,
     struct gruc_stage *stage = &group->stages[group->n_stages++];
     *stage = (struct gruc_stage){
         .kind = kind_of(at(g, i)->code), .width = width_of(g, i), .mask = GRUC_NONE,
-        .valid_only = GRUC_NONE, .owner = GRUC_NONE};
+        .valid_only = GRUC_NONE, .owner = GRUC_NONE,
+        .companion = GRUC_NONE};
     return stage;
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A stack of recurrent layers as a wavefront: while a scan is at one tile of steps, the scan that
- * reads it is at the tile before, and neither waits for the other within a tile. */
+/* Stages some tiles of steps apart, which then need not wait for each other within a tile. A stack
+ * of recurrent layers becomes a wavefront: while a scan is at one tile, the scan that reads it is at
+ * the tile before. A scan that trails its companion, the product of its input, can compute it on the
+ * way, where its own weights come too slowly to keep the multipliers busy. */
 #include "ir/schedule/schedule.h"
 
 /* How far behind the first stages a stage runs, as far as its reads tell. */
 struct reading {
     const struct gruc_schedule *schedule;
     const struct gruc_group *group;
+    unsigned scan_lag; /* of a scan behind the scan it reads */
     unsigned lag;
 };
 
@@ -45,7 +48,7 @@ static void follow_writers(void *context, uint32_t buffer)
     struct reading *reading = context;
     for (size_t i = 0; i < reading->group->n_stages; i++) {
         const struct gruc_stage *writer = &reading->group->stages[i];
-        unsigned lag = writer->lag + (writer->kind == GRUC_STAGE_SCAN);
+        unsigned lag = writer->lag + (writer->kind == GRUC_STAGE_SCAN ? reading->scan_lag : 0);
         if (stores_to(writer, buffer) && lag > reading->lag)
             reading->lag = lag;
     }
@@ -63,24 +66,45 @@ static void keep_tiles(void *context, uint32_t buffer)
     }
 }
 
+void gruc_schedule_keep_tiles(const struct gruc_schedule *schedule,
+                              const struct gruc_group *group)
+{
+    for (size_t i = 0; i < group->n_stages; i++) {
+        struct reading reading = {.schedule = schedule, .group = group,
+                                  .lag = group->stages[i].lag};
+        each_tile(schedule, &group->stages[i], keep_tiles, &reading);
+    }
+}
+
 unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group *group)
 {
     unsigned most = 0;
     for (size_t i = 0; i < group->n_stages; i++) {
         struct gruc_stage *stage = &group->stages[i];
-        struct reading reading = {schedule, group, 0};
+        struct reading reading = {.schedule = schedule, .group = group, .scan_lag = 1};
         each_tile(schedule, stage, follow_writers, &reading);
         stage->lag = reading.lag;
         if (stage->kind == GRUC_STAGE_SCAN && stage->lag > most)
             most = stage->lag;
     }
-    for (size_t i = 0; i < group->n_stages; i++) {
+    for (size_t i = 0; i < group->n_stages; i++)
         if (group->stages[i].lag > most) /* what follows the last scan goes with it */
             group->stages[i].lag = most;
-        struct reading reading = {schedule, group, group->stages[i].lag};
-        each_tile(schedule, &group->stages[i], keep_tiles, &reading);
-    }
+    gruc_schedule_keep_tiles(schedule, group);
+    group->is_wavefront = most > 0;
     return most;
+}
+
+void gruc_schedule_trail(const struct gruc_schedule *schedule, struct gruc_group *group)
+{
+    for (size_t i = 0; i < group->n_stages; i++) {
+        struct gruc_stage *stage = &group->stages[i];
+        struct reading reading = {.schedule = schedule, .group = group};
+        each_tile(schedule, stage, follow_writers, &reading);
+        stage->lag = reading.lag;
+        if (stage->companion != GRUC_NONE && group->stages[stage->companion].lag == stage->lag)
+            stage->lag++;
+    }
 }
 
 struct search {
@@ -124,4 +148,45 @@ void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *
         if (stage->kind != GRUC_STAGE_SCAN)
             stage->owner = owner_of_readers(schedule, group, stage);
     }
+}
+
+/* Whether every value that the stage makes is stored once, to a tile, and read by one stage only. */
+static int feeds_only(const struct gruc_schedule *schedule, const struct gruc_group *group,
+                      const struct gruc_stage *stage, size_t reader)
+{
+    if (stage->n_stores != stage->n_ops)
+        return 0;
+    for (size_t i = 0; i < stage->n_stores; i++) {
+        struct search search = {.buffer = stage->stores[i].view.buffer};
+        if (schedule->buffers[search.buffer].storage != GRUC_STORE_TILE ||
+            schedule->ir->ops[stage->ops[i]].results[0] != stage->stores[i].value)
+            return 0;
+        for (size_t k = 0; k < group->n_stages; k++) {
+            search.is_read = 0;
+            each_tile(schedule, &group->stages[k], look_for, &search);
+            if (search.is_read != (k == reader))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+uint32_t gruc_schedule_companion(const struct gruc_schedule *schedule,
+                                 const struct gruc_group *group, size_t scan)
+{
+    uint32_t best = GRUC_NONE;
+    uint64_t most = 0;
+    for (size_t i = 0; i < scan; i++) {
+        const struct gruc_stage *stage = &group->stages[i];
+        if (stage->kind != GRUC_STAGE_SWEEP || stage->n_products != 1 ||
+            stage->products[0].n_ops != stage->n_ops || stage->n_loads > 0 ||
+            !feeds_only(schedule, group, stage, scan))
+            continue;
+        uint64_t weights = (uint64_t)stage->products[0].depth * stage->width * stage->n_ops;
+        if (weights > most) {
+            most = weights;
+            best = (uint32_t)i;
+        }
+    }
+    return best;
 }

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* A scan's companion: the product of its input, computed for the next tile of steps beside the
+ * scan's own products. The steps of one row read their weights once for each number they multiply,
+ * from a cache too far to keep the multipliers busy; blocks of several rows of the companion use
+ * each of its weights several times and fill the time. */
+#include "codegen/cpu/run.h"
+#include "codegen/cpu/weights.h"
+
+/* Bytes of a step's weights from which a companion pays: where the nearest cache does not hold them
+ * and, with few registers, hence small blocks, not the next one either. */
+enum { NEAR_BYTES = 28 * 1024, FAR_BYTES = 384 * 1024 };
+
+/* ---- planning ---- */
+
+/* Products that one loop over k can compute: a vector of weights at each k, a single range. */
+static int can_share_loop(const struct gruc_product *product)
+{
+    return (product->weights == GRUC_WEIGHTS_F32 || product->weights == GRUC_WEIGHTS_F16) &&
+           gruc_sum_ranges(product->depth) == 1;
+}
+
+size_t cpu_companion_host(const struct gruc_stage *stage)
+{
+    size_t best = stage->n_products;
+    for (size_t i = 0; i < stage->n_products; i++)
+        if (can_share_loop(&stage->products[i]) &&
+            (best == stage->n_products || stage->products[i].depth > stage->products[best].depth))
+            best = i;
+    return best;
+}
+
+static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
+                const struct gruc_stage *scan, uint32_t companion)
+{
+    if (companion == GRUC_NONE || !can_share_loop(&group->stages[companion].products[0]))
+        return 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < scan->body->n_stages; i++) {
+        const struct gruc_stage *stage = &scan->body->stages[i];
+        size_t host = cpu_companion_host(stage);
+        if (host < stage->n_products)
+            bytes += (uint64_t)stage->products[host].depth * stage->products[host].n_ops *
+                     stage->width * gruc_narrow_bytes(stage->products[host].weights);
+    }
+    return bytes >= (e->target->registers >= 32 ? NEAR_BYTES : FAR_BYTES);
+}
+
+/* Scans that go through a tile side by side are at the same one: all of them have companions, or
+ * none has. */
+static int lags_agree(const struct gruc_ir *ir, const struct gruc_group *group)
+{
+    for (size_t i = 0, together; i < group->n_stages; i += together) {
+        together = group->stages[i].kind == GRUC_STAGE_SCAN ? cpu_scans_together(ir, group, i) : 1;
+        for (size_t k = i + 1; k < i + together; k++)
+            if (group->stages[k].lag != group->stages[i].lag)
+                return 0;
+    }
+    return 1;
+}
+
+static int is_unrolled(const struct cpu_emitter *e, const struct gruc_stage *scan)
+{
+    return gruc_op_integer(&e->ir->ops[scan->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0;
+}
+
+static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
+{
+    for (size_t i = 0; i < group->n_stages; i++) {
+        struct gruc_stage *stage = &group->stages[i];
+        if (stage->kind != GRUC_STAGE_SCAN || is_unrolled(e, stage))
+            continue;
+        uint32_t companion = gruc_schedule_companion(e->schedule, group, i);
+        stage->companion = pays(e, group, stage, companion) ? companion : GRUC_NONE;
+    }
+    gruc_schedule_trail(e->schedule, group);
+    if (!lags_agree(e->ir, group)) {
+        for (size_t i = 0; i < group->n_stages; i++)
+            group->stages[i].companion = GRUC_NONE;
+        gruc_schedule_trail(e->schedule, group);
+    }
+    gruc_schedule_keep_tiles(e->schedule, group);
+}
+
+void cpu_plan_companions(const struct cpu_emitter *e)
+{
+    for (size_t g = 0; g < e->schedule->n_groups; g++)
+        if (!e->schedule->groups[g].is_wavefront)
+            plan_group(e, &e->schedule->groups[g]);
+}
+
+/* ---- blocks: some rows of one vector of one gate. Vectors are the outer order, then gates, then
+ * rows, so that all rows of a tile use the same weights one after the other. ---- */
+
+unsigned cpu_companion_rows(const struct cpu_emitter *e)
+{
+    return e->target->registers >= 32 ? 8 : 6;
+}
+
+/* v_rows / cpu_companion_rows, rounded up */
+static LLVMValueRef row_blocks(struct cpu_emitter *e, LLVMValueRef v_rows)
+{
+    unsigned rows = cpu_companion_rows(e);
+    return LLVMBuildUDiv(e->builder, l_add(e, v_rows, l_i64(e, rows - 1)), l_i64(e, rows), "");
+}
+
+/* What the gate's number selects of one value for each gate. */
+static LLVMValueRef of_gate(struct cpu_emitter *e, LLVMValueRef v_gate, const LLVMValueRef *v,
+                            unsigned gates)
+{
+    LLVMValueRef v_chosen = v[0];
+    for (unsigned gate = 1; gate < gates; gate++) {
+        LLVMValueRef v_is = LLVMBuildICmp(e->builder, LLVMIntEQ, v_gate, l_i64(e, gate), "");
+        v_chosen = LLVMBuildSelect(e->builder, v_is, v[gate], v_chosen, "");
+    }
+    return v_chosen;
+}
+
+/* A row of the block in a buffer that starts at v_base. */
+static LLVMValueRef row_address(struct cpu_emitter *e, const struct cpu_companion_block *block,
+                                LLVMValueRef v_base, LLVMValueRef v_stride, unsigned row)
+{
+    if (block->v_rows[row] != NULL)
+        return l_offset(e, v_base, l_mul(e, block->v_rows[row], v_stride));
+    v_base = l_offset(e, v_base, l_mul(e, block->v_rows[0], v_stride));
+    return l_offset(e, v_base, l_mul(e, l_i64(e, row), v_stride));
+}
+
+/* Tiles have room for whole blocks: what comes after the last row is computed and not used. Of a
+ * list, the last row is computed again. */
+static void begin_rows(struct cpu_emitter *e, const struct cpu_companion *c, LLVMValueRef v_first,
+                       struct cpu_companion_block *out)
+{
+    const struct cpu_edge *left = &c->stage.edges[0];
+    out->v_rows[0] = v_first;
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, c->stage.v_rows, l_i64(e, 1), "");
+    for (unsigned row = 0; c->stage.is_listed && row < out->block.n_rows; row++) {
+        LLVMValueRef v_at = l_add(e, v_first, l_i64(e, row));
+        LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
+        v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
+        out->v_rows[row] = cpu_stage_row(e, &c->stage, v_at);
+    }
+    for (unsigned row = 0; row < out->block.n_rows; row++)
+        out->v_left[row] = row_address(e, out, left->v_base, left->v_stride, row);
+}
+
+LLVMValueRef cpu_companion_waits(struct cpu_emitter *e, const struct cpu_companion *c)
+{
+    LLVMValueRef v_next = l_load(e, e->t_i64, c->v_next, 8);
+    return LLVMBuildICmp(e->builder, LLVMIntULT, v_next, c->v_limit, "");
+}
+
+void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *c,
+                         struct cpu_companion_block *out)
+{
+    const struct cpu_packed *packed = c->stage.packed;
+    unsigned rows = cpu_companion_rows(e), gates = (unsigned)packed->product->n_ops;
+    *out = (struct cpu_companion_block){
+        .block = {.n_rows = rows, .n_vectors = 1, .lanes = packed->lanes, .tail = packed->lanes}};
+    LLVMValueRef v_next = l_load(e, e->t_i32, c->v_next, 8); /* 64 bits are divided more slowly */
+    LLVMValueRef v_blocks =
+        LLVMBuildTrunc(e->builder, row_blocks(e, c->stage.v_rows), e->t_i32, "");
+    LLVMValueRef v_column = LLVMBuildUDiv(e->builder, v_next, v_blocks, "");
+    LLVMValueRef v_rows = LLVMBuildURem(e->builder, v_next, v_blocks, "");
+    v_column = LLVMBuildZExt(e->builder, v_column, e->t_i64, "");
+    v_rows = LLVMBuildZExt(e->builder, v_rows, e->t_i64, "");
+    LLVMValueRef v_vector = LLVMBuildUDiv(e->builder, v_column, l_i64(e, gates), "");
+    out->v_gate = LLVMBuildURem(e->builder, v_column, l_i64(e, gates), "");
+    out->block.v_unit = l_mul(e, v_vector, l_i64(e, packed->lanes));
+    out->v_weights = l_offset(e, cpu_weights_address(e, packed, out->block.v_unit),
+                              l_mul(e, out->v_gate, l_i64(e, cpu_weights_gate_bytes(packed))));
+    LLVMValueRef v_biases[CPU_MAX_GATES];
+    for (unsigned gate = 0; gate < gates; gate++)
+        v_biases[gate] = cpu_load_bias(e, packed, gate, out->block.v_unit);
+    out->v_bias = of_gate(e, out->v_gate, v_biases, gates);
+    begin_rows(e, c, l_mul(e, v_rows, l_i64(e, rows)), out);
+}
+
+void cpu_companion_end(struct cpu_emitter *e, const struct cpu_companion *c,
+                       const struct cpu_companion_block *block, const LLVMValueRef *v_sums)
+{
+    unsigned gates = (unsigned)c->stage.packed->product->n_ops;
+    LLVMValueRef v_bases[CPU_MAX_GATES];
+    for (unsigned gate = 0; gate < gates; gate++)
+        v_bases[gate] = c->stage.edges[1 + gate].v_base;
+    LLVMValueRef v_base = of_gate(e, block->v_gate, v_bases, gates);
+    v_base = l_offset(e, v_base, l_mul(e, block->block.v_unit, l_i64(e, 4)));
+    for (unsigned row = 0; row < block->block.n_rows; row++)
+        l_store(e, v_sums[row],
+                row_address(e, block, v_base, c->stage.edges[1].v_stride, row), 4);
+    LLVMValueRef v_next = l_load(e, e->t_i64, c->v_next, 8);
+    l_store(e, l_add(e, v_next, l_i64(e, 1)), c->v_next, 8);
+}
+
+/* ---- functions that compute blocks ---- */
+
+unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage *stage,
+                                  LLVMTypeRef *types)
+{
+    unsigned count = CPU_BESIDE_EDGES + (unsigned)stage->n_edges;
+    for (unsigned i = 0; i < count; i++)
+        types[i] = i == CPU_BESIDE_LIMIT || i == CPU_BESIDE_ROWS ? e->t_i64 : e->t_ptr;
+    return count;
+}
+
+const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueRef function,
+                                               unsigned first, const struct cpu_stage *stage)
+{
+    struct cpu_companion *out = GRUC_NEW(e->arena, struct cpu_companion);
+    if (out == NULL) {
+        e->failed = 1;
+        return NULL;
+    }
+    out->stage = *stage;
+    out->v_next = LLVMGetParam(function, first + CPU_BESIDE_NEXT);
+    out->v_limit = LLVMGetParam(function, first + CPU_BESIDE_LIMIT);
+    out->stage.v_rows = LLVMGetParam(function, first + CPU_BESIDE_ROWS);
+    out->stage.v_list = LLVMGetParam(function, first + CPU_BESIDE_LIST);
+    for (unsigned i = 0; i < stage->n_edges; i++) {
+        const struct gruc_buffer *buffer =
+            &e->schedule->buffers[stage->edges[i].view->buffer]; /* a tile */
+        out->stage.edges[i].v_base = LLVMGetParam(function, first + CPU_BESIDE_EDGES + i);
+        out->stage.edges[i].v_stride =
+            l_i64(e, buffer->stride * (uint64_t)cpu_dtype_bytes(buffer->dtype));
+    }
+    return out;
+}
+
+/* The function (weights, what blocks need) that computes all blocks up to the limit. */
+static void emit_rest(struct cpu_emitter *e, const struct cpu_stage *stage, struct cpu_beside *out)
+{
+    LLVMTypeRef types[1 + CPU_BESIDE_MOST] = {e->t_ptr};
+    unsigned count = 1 + cpu_companion_parameters(e, stage, types + 1);
+    struct l_function f = l_function_begin(e, "companion", types, count);
+    l_attribute(e, f.function, "noinline");
+    const struct cpu_companion *companion = cpu_companion_bind(e, f.function, 1, stage);
+    if (companion == NULL)
+        return;
+    LLVMBasicBlockRef b_head = l_block(e, "head"), b_block = l_block(e, "block"),
+                      b_done = l_block(e, "done");
+    LLVMBuildBr(e->builder, b_head);
+    LLVMPositionBuilderAtEnd(e->builder, b_head);
+    LLVMBuildCondBr(e->builder, cpu_companion_waits(e, companion), b_block, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_block);
+    cpu_emit_companion(e, companion);
+    LLVMBuildBr(e->builder, b_head);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+    out->rest = f.function;
+    out->rest_type = f.type;
+    l_function_end(e, &f);
+}
+
+int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu_beside **out)
+{
+    *out = GRUC_NEW(r->e->arena, struct cpu_beside);
+    if (*out == NULL || CPU_BESIDE_EDGES + stage->n_edges > CPU_BESIDE_MOST)
+        return 0;
+    (*out)->stage = stage;
+    (*out)->v_next = LLVMBuildAlloca(r->e->builder, r->e->t_i64, "next");
+    if (stage->is_listed)
+        (*out)->v_list = cpu_reserve_tile_list(r);
+    emit_rest(r->e, stage, *out);
+    return !r->e->failed;
+}
+
+void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone)
+{
+    struct cpu_emitter *e = r->e;
+    const struct cpu_packed *packed = beside->stage->packed;
+    LLVMValueRef *v = beside->v_arguments;
+    uint64_t vectors = (packed->width + packed->lanes - 1) / packed->lanes;
+    LLVMValueRef v_columns = l_i64(e, vectors * packed->product->n_ops);
+    LLVMValueRef v_blocks = l_mul(e, row_blocks(e, beside->v_rows), v_columns);
+    beside->v_begin = l_i64(e, 0);
+    beside->v_end = v_blocks;
+    if (!is_alone)
+        cpu_share_of(e, r->v_share, r->v_shares, v_blocks, &beside->v_begin, &beside->v_end);
+    l_store(e, beside->v_begin, beside->v_next, 8);
+    v[CPU_BESIDE_NEXT] = beside->v_next;
+    v[CPU_BESIDE_ROWS] = beside->v_rows;
+    v[CPU_BESIDE_LIST] = beside->v_list == NULL ? LLVMConstNull(e->t_ptr) : beside->v_list;
+    for (size_t i = 0; i < beside->stage->n_edges; i++) {
+        LLVMValueRef v_stride;
+        cpu_locate(r, beside->stage->edges[i].view, &beside->at, &v[CPU_BESIDE_EDGES + i],
+                   &v_stride);
+    }
+}
+
+void cpu_beside_step(struct cpu_run *r, struct cpu_beside *beside, LLVMValueRef v_step,
+                     LLVMValueRef v_steps)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_count = LLVMBuildSub(e->builder, beside->v_end, beside->v_begin, "");
+    LLVMValueRef v_due = l_mul(e, v_count, l_add(e, v_step, l_i64(e, 1)));
+    v_due = LLVMBuildUDiv(e->builder, v_due, v_steps, "");
+    beside->v_arguments[CPU_BESIDE_LIMIT] = l_add(e, beside->v_begin, v_due);
+}
+
+unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out)
+{
+    unsigned count = CPU_BESIDE_EDGES + (unsigned)beside->stage->n_edges;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = beside->v_arguments[i];
+    return count;
+}
+
+void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMBasicBlockRef b_rest = l_block(e, "rest"), b_done = l_block(e, "done");
+    LLVMValueRef v_next = l_load(e, e->t_i64, beside->v_next, 8);
+    LLVMValueRef v_waits = LLVMBuildICmp(e->builder, LLVMIntULT, v_next,
+                                         beside->v_arguments[CPU_BESIDE_LIMIT], "");
+    LLVMBuildCondBr(e->builder, v_waits, b_rest, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_rest);
+    LLVMValueRef arguments[1 + CPU_BESIDE_MOST] = {e->v_weights};
+    unsigned count = 1 + cpu_beside_arguments(beside, arguments + 1);
+    LLVMBuildCall2(e->builder, beside->rest_type, beside->rest, arguments, count, "");
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+}

@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Scans that compute the products of the next tile's input beside their steps: the reference's
+# numbers, and the bits of other batches, chunks and threads, which do without. Numbers of steps are
+# around those of one tile and of several.
+set -u
+gruc=$GRUC_BUILD/gruc
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mask='m: {shape: [~], dtype: bool}'
+
+# check NAME INPUTS LAYERS [MASK]
+check() {
+  printf 'inputs:\n  x: [~, %s]\n%s\nlayers:\n%s\n' "$2" "${4:+  $4}" "$3" > "$scratch/$1.yaml"
+  if ! "$gruc" inspect --batch=1 --cpu=x86-64-v4 "$scratch/$1.yaml" 2> /dev/null |
+    grep -q "products of the next tile's input"; then
+    echo "not ok companions $1: inspect tells of none"
+    return
+  fi
+  for steps in 1 23 25 49 101; do
+    for batch in 1 3; do
+      if answer=$("$gruc" check --steps=$steps --batch=$batch "$scratch/$1.yaml" 2>&1); then
+        echo "ok companions $1, $steps steps, batch $batch"
+      else
+        printf '%s\n' "$answer"
+        echo "not ok companions $1, $steps steps, batch $batch: see above"
+      fi
+    done
+  done
+}
+
+check after 70 '  - GRU: {units: 66, return_sequences: true}'
+check before 33 '  - GRU: {units: 100, reset_after: false, return_sequences: true}'
+check one_output 130 '  - GRU: {units: 64}'
+check backwards 64 '  - GRU: {units: 80, go_backwards: true, return_sequences: true}'
+check masked 64 '  - GRU: {inputs: x, mask: m, units: 64, return_sequences: true}' "$mask"
+check masked_before 40 \
+  '  - GRU: {inputs: x, mask: m, units: 90, reset_after: false, return_sequences: true}' "$mask"
+check both_ways 64 '  - Bidirectional: {layer: {GRU: {units: 64, return_sequences: true}}}'
+check both_ways_masked 64 \
+  '  - Bidirectional: {inputs: x, mask: m, layer: {GRU: {units: 64, return_sequences: true}}}' \
+  "$mask"
+check layers 36 '  - GRU: {units: 72, return_sequences: true}
+  - GRU: {units: 64, return_sequences: true, reset_after: false}
+  - Dense: {units: 50, activation: tanh}
+  - GRU: {units: 65, return_sequences: true, return_state: true}'
+check mixed_layers 5 '  - GRU: {units: 40, return_sequences: true}
+  - GRU: {units: 200, activation: softmax, return_sequences: true}'
+check stateful 64 '  - GRU: {units: 64, stateful: true, return_sequences: true}'
