@@ -47,25 +47,42 @@ static int only_tiles(const struct cpu_emitter *e, const struct cpu_stage *s)
     return 1;
 }
 
+/* All steps of a tile as one list of v_rows rows. */
+static void emit_long_list(struct cpu_run *r, const struct cpu_stage *s, struct cpu_position at,
+                           LLVMValueRef v_count, LLVMValueRef v_rows)
+{
+    if (s->is_listed) {
+        v_rows = cpu_list_tile(r, &s->stage->mask_view, at, v_count, r->v_tile_list);
+        at.v_list = r->v_tile_list;
+    }
+    cpu_call_stage(r, s, &at, v_rows);
+}
+
+static void emit_each_step(struct cpu_run *r, const struct cpu_stage *s, struct cpu_position at,
+                           LLVMValueRef v_count)
+{
+    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_count, l_i64(r->e, 1));
+    LLVMValueRef v_rows = r->v_rows;
+    at.way = CPU_STEP;
+    at.v_local = loop.v_index;
+    if (s->is_listed) {
+        v_rows = cpu_list_step(r, &s->stage->mask_view, &at);
+        at.v_list = r->v_tile_list;
+    }
+    cpu_call_stage(r, s, &at, v_rows);
+    l_loop_end(r->e, &loop);
+}
+
 /* A stage over all steps of a tile. Tiles are walked as one long list of rows; other arrays can be
  * when the group is a single row, else step by step. */
 static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct cpu_position at,
                             LLVMValueRef v_count)
 {
     struct cpu_emitter *e = r->e;
-    if (only_tiles(e, s)) {
-        at.way = CPU_TILE;
-        LLVMValueRef v_rows = l_mul(e, v_count, r->v_rows);
-        if (s->is_listed) {
-            v_rows = cpu_list_tile(r, &s->stage->mask_view, at, v_count, r->v_tile_list);
-            at.v_list = r->v_tile_list;
-        }
-        cpu_call_stage(r, s, &at, v_rows);
-        return;
-    }
-    if (e->one_step) {
-        at.way = CPU_TILE_OF_ONE;
-        cpu_call_stage(r, s, &at, v_count);
+    int is_tiles = only_tiles(e, s);
+    at.way = is_tiles ? CPU_TILE : CPU_TILE_OF_ONE;
+    if (is_tiles || e->one_step) {
+        emit_long_list(r, s, at, v_count, l_mul(e, v_count, r->v_rows));
         return;
     }
     LLVMBasicBlockRef b_one = l_block(e, "one"), b_many = l_block(e, "many"),
@@ -74,15 +91,10 @@ static void emit_tile_stage(struct cpu_run *r, const struct cpu_stage *s, struct
         LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_rows, l_i64(e, 1), "");
     LLVMBuildCondBr(e->builder, v_is_one, b_one, b_many);
     LLVMPositionBuilderAtEnd(e->builder, b_one);
-    at.way = CPU_TILE_OF_ONE;
-    cpu_call_stage(r, s, &at, v_count);
+    emit_long_list(r, s, at, v_count, v_count);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_many);
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_count, l_i64(e, 1));
-    at.way = CPU_STEP;
-    at.v_local = loop.v_index;
-    cpu_call_stage(r, s, &at, r->v_rows);
-    l_loop_end(e, &loop);
+    emit_each_step(r, s, at, v_count);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }

@@ -117,6 +117,9 @@ LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
                            struct cpu_position at, LLVMValueRef v_steps, LLVMValueRef v_list);
 /* Room for such a list. */
 LLVMValueRef cpu_reserve_tile_list(struct cpu_run *r);
+/* Those of a step in v_tile_list. */
+LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
+                           const struct cpu_position *at);
 
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */

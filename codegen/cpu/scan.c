@@ -93,6 +93,14 @@ LLVMValueRef cpu_list_tile(struct cpu_run *r, const struct gruc_view *mask,
     return count(r, r->v_valid_count);
 }
 
+LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
+                           const struct cpu_position *at)
+{
+    l_store(r->e, l_i64(r->e, 0), r->v_valid_count, 8);
+    list_rows(r, mask, at, l_i64(r->e, 0), r->v_tile_list, NULL);
+    return count(r, r->v_valid_count);
+}
+
 /* ---- steps ---- */
 
 /* Asks for what the other threads wrote before the last barrier, all at once: the sums would only

@@ -2,7 +2,7 @@
 /* Masks. Where a step's mask is false, most scans only repeat what is already there: every value
  * they yield is a carried one or a constant. Such a scan gets a second list of stages, for masked
  * steps, which copies and multiplies nothing. A stage whose results are read by steps with a true
- * mask only is computed for those. */
+ * mask only, a product or the copy of an input to its tile, is computed for those. */
 #include "ir/build.h"
 #include "ir/schedule/scheduler.h"
 
@@ -168,10 +168,19 @@ static int is_known_before(const struct gruc_ir *ir, const struct gruc_group *gr
     return 1;
 }
 
+/* Whether a row of the stage is worth more than looking up which rows are valid. */
+static int is_worth_a_list(const struct gruc_stage *stage)
+{
+    enum { LEAST_WIDTH = 16 };
+    int has_rows = stage->kind == GRUC_STAGE_SWEEP || stage->kind == GRUC_STAGE_EMBED ||
+                   stage->kind == GRUC_STAGE_QUANTIZE;
+    return stage->n_products > 0 || (has_rows && stage->width >= LEAST_WIDTH);
+}
+
 static void limit_stage(const struct gruc_ir *ir, const struct gruc_group *group, size_t index)
 {
     struct gruc_stage *stage = &group->stages[index];
-    if (stage->kind != GRUC_STAGE_SWEEP || stage->n_products == 0)
+    if (!is_worth_a_list(stage))
         return;
     gruc_ref mask = GRUC_NONE;
     for (size_t i = 0; i < stage->n_ops; i++) {
