@@ -195,6 +195,32 @@ static void emit_rows(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limi
     l_loop_end(w->e, &loop);
 }
 
+/* Without products, row after row: nothing is read by more than one of them, and a row lies in one
+ * piece where the next may be far. */
+static void emit_pointwise(struct sweep *w)
+{
+    struct cpu_emitter *e = w->e;
+    unsigned width = w->s->stage->width, vectors = vectors_of_block(w, 1);
+    unsigned units = vectors * w->lanes, whole = width / units, rest = width - whole * units;
+    LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
+    cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
+    LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
+    LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
+    struct l_loop rows = l_loop_begin(e, l_i64(e, 0), w->s->v_rows, l_i64(e, 1));
+    struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
+    emit_block(w, rows.v_index, 1, l_mul(e, loop.v_index, l_i64(e, units)), vectors, w->lanes);
+    l_loop_end(e, &loop);
+    if (rest > 0) {
+        unsigned left = (rest + w->lanes - 1) / w->lanes;
+        LLVMValueRef v_times = LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, "");
+        struct l_loop once = l_loop_begin(e, l_i64(e, 0), v_times, l_i64(e, 1));
+        emit_block(w, rows.v_index, 1, l_i64(e, (uint64_t)whole * units), left,
+                   rest - (left - 1) * w->lanes);
+        l_loop_end(e, &once);
+    }
+    l_loop_end(e, &rows);
+}
+
 /* This share of the units for rows [first, limit) in blocks of rows. The block at the end that is
  * not whole counts as one, and is the last. */
 static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limit, unsigned rows)
@@ -290,7 +316,10 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
         v_many = rows_in_blocks(&w, rows);
         emit_units(&w, l_i64(e, 0), v_many, rows);
     }
-    emit_units(&w, v_many, s->v_rows, 1);
+    if (s->stage->n_products == 0)
+        emit_pointwise(&w);
+    else
+        emit_units(&w, v_many, s->v_rows, 1);
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = GRUC_NONE;
     for (size_t i = 0; i < s->n_loads; i++)
