@@ -186,13 +186,36 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
     cpu_emit_epilogue(w->e, &block);
 }
 
-/* Rows [first, limit) in blocks of rows, for one block of units. */
-static void emit_rows(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limit, unsigned rows,
-                      LLVMValueRef v_unit, unsigned vectors, unsigned tail)
+/* Rows from v_first to v_limit go in blocks, those from there to v_end one by one. */
+struct rows {
+    LLVMValueRef v_first, v_limit;
+    LLVMValueRef v_end; /* NULL: v_limit */
+    unsigned count;     /* of a block */
+};
+
+/* All of them for one block of units. */
+static void emit_rows(struct sweep *w, const struct rows *rows, LLVMValueRef v_unit,
+                      unsigned vectors, unsigned tail)
 {
-    struct l_loop loop = l_loop_begin(w->e, v_first, v_limit, l_i64(w->e, rows));
-    emit_block(w, loop.v_index, rows, v_unit, vectors, tail);
-    l_loop_end(w->e, &loop);
+    struct cpu_emitter *e = w->e;
+    struct l_loop loop = l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
+    emit_block(w, loop.v_index, rows->count, v_unit, vectors, tail);
+    l_loop_end(e, &loop);
+    if (rows->v_end == NULL)
+        return;
+    loop = l_loop_begin(e, rows->v_limit, rows->v_end, l_i64(e, 1));
+    emit_block(w, loop.v_index, 1, v_unit, vectors, tail);
+    l_loop_end(e, &loop);
+}
+
+/* The same, or no row where v_any is false. */
+static struct rows rows_if(struct cpu_emitter *e, const struct rows *rows, LLVMValueRef v_any)
+{
+    struct rows some = *rows;
+    some.v_limit = LLVMBuildSelect(e->builder, v_any, rows->v_limit, rows->v_first, "");
+    if (rows->v_end != NULL)
+        some.v_end = LLVMBuildSelect(e->builder, v_any, rows->v_end, rows->v_first, "");
+    return some;
 }
 
 /* Without products, row after row: nothing is read by more than one of them, and a row lies in one
@@ -221,12 +244,12 @@ static void emit_pointwise(struct sweep *w)
     l_loop_end(e, &rows);
 }
 
-/* This share of the units for rows [first, limit) in blocks of rows. The block at the end that is
- * not whole counts as one, and is the last. */
-static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_limit, unsigned rows)
+/* This share of the units for some rows. The block at the end that is not whole counts as one, and
+ * is the last. */
+static void emit_units(struct sweep *w, const struct rows *rows)
 {
     struct cpu_emitter *e = w->e;
-    unsigned width = w->s->stage->width, per_block = vectors_of_block(w, rows);
+    unsigned width = w->s->stage->width, per_block = vectors_of_block(w, rows->count);
     unsigned units = per_block * w->lanes, whole = width / units, rest = width - whole * units;
     LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
@@ -234,24 +257,22 @@ static void emit_units(struct sweep *w, LLVMValueRef v_first, LLVMValueRef v_lim
     LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
     if (whole == 1) {
         LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
-        LLVMValueRef v_rows = LLVMBuildSelect(e->builder, v_mine, v_limit, l_i64(e, 0), "");
-        emit_rows(w, v_first, v_rows, rows, l_i64(e, 0), per_block, w->lanes);
+        struct rows mine = rows_if(e, rows, v_mine);
+        emit_rows(w, &mine, l_i64(e, 0), per_block, w->lanes);
     } else if (whole > 1) {
         struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
         LLVMValueRef v_sum = LLVMBuildSub(e->builder, l_add(e, v_begin, v_last), l_i64(e, 1), "");
         LLVMValueRef v_from_end = LLVMBuildSub(e->builder, v_sum, loop.v_index, "");
         LLVMValueRef v_block =
             LLVMBuildSelect(e->builder, w->s->v_turned, v_from_end, loop.v_index, "");
-        emit_rows(w, v_first, v_limit, rows, l_mul(e, v_block, l_i64(e, units)), per_block,
-                  w->lanes);
+        emit_rows(w, rows, l_mul(e, v_block, l_i64(e, units)), per_block, w->lanes);
         l_loop_end(e, &loop);
     }
     if (rest > 0) {
         unsigned vectors = (rest + w->lanes - 1) / w->lanes;
         unsigned tail = rest - (vectors - 1) * w->lanes;
-        LLVMValueRef v_rows =
-            LLVMBuildSelect(e->builder, v_has_rest, v_limit, l_i64(e, 0), "");
-        emit_rows(w, v_first, v_rows, rows, l_i64(e, (uint64_t)whole * units), vectors, tail);
+        struct rows mine = rows_if(e, rows, v_has_rest);
+        emit_rows(w, &mine, l_i64(e, (uint64_t)whole * units), vectors, tail);
     }
 }
 
@@ -271,16 +292,39 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
     return is_small && rounded_up(width, lanes / 2) < rounded_up(width, lanes) ? lanes / 2 : lanes;
 }
 
-/* Rows that go in blocks: all but a single one at the end. */
-static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows)
+/* The last rows that are no whole block go as one, in which the last row is computed again, unless
+ * they are few. */
+static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows, unsigned few)
 {
     struct cpu_emitter *e = w->e;
     LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
     LLVMValueRef v_rest = LLVMBuildAnd(e->builder, w->s->v_rows, l_i64(e, rows - 1), "");
-    LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, 1), "");
+    LLVMValueRef v_few = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, few), "");
     LLVMValueRef v_up = l_add(e, w->s->v_rows, l_i64(e, rows - 1));
-    v_up = LLVMBuildSelect(e->builder, v_single, w->s->v_rows, v_up, "");
+    v_up = LLVMBuildSelect(e->builder, v_few, w->s->v_rows, v_up, "");
     return LLVMBuildAnd(e->builder, v_up, v_mask, "");
+}
+
+/* Blocks of rows, then, over all units again, a row that is left. Under a mask the number of rows
+ * changes from step to step: where there are several, those that are left follow the blocks while
+ * the weights are near. */
+static void emit_all_rows(struct sweep *w)
+{
+    struct cpu_emitter *e = w->e;
+    LLVMValueRef v_all = w->s->v_rows, v_many = l_i64(e, 0);
+    unsigned count = rows_of_block(w);
+    if (count > 1 && !e->one_step) {
+        struct rows rows = {.v_first = v_many, .count = count};
+        v_many = rows_in_blocks(w, count, w->s->is_listed ? count / 2 : 1);
+        rows.v_limit = v_many;
+        if (w->s->is_listed) {
+            LLVMValueRef v_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_all, l_i64(e, 1), "");
+            v_many = LLVMBuildSelect(e->builder, v_one, l_i64(e, 0), v_all, "");
+            rows.v_end = v_many;
+        }
+        emit_units(w, &rows);
+    }
+    emit_units(w, &(struct rows){.v_first = v_many, .v_limit = v_all, .count = 1});
 }
 
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
@@ -310,16 +354,10 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
         free(w.values);
         return;
     }
-    unsigned rows = rows_of_block(&w);
-    LLVMValueRef v_many = l_i64(e, 0);
-    if (rows > 1 && !e->one_step) {
-        v_many = rows_in_blocks(&w, rows);
-        emit_units(&w, l_i64(e, 0), v_many, rows);
-    }
     if (s->stage->n_products == 0)
         emit_pointwise(&w);
     else
-        emit_units(&w, v_many, s->v_rows, 1);
+        emit_all_rows(&w);
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = GRUC_NONE;
     for (size_t i = 0; i < s->n_loads; i++)
