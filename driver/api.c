@@ -5,6 +5,7 @@
 
 #include "driver/compile.h"
 #include "driver/emit.h"
+#include "frontend/weights.h"
 
 const char *gruc_version(void)
 {
@@ -134,6 +135,8 @@ void gruc_model_destroy(struct gruc_model_handle *model)
 {
     if (model == NULL)
         return;
+    if (model->model != NULL)
+        gruc_weights_close(model->model);
     gruc_arena_finish(&model->arena);
     free(model);
 }

@@ -8,6 +8,7 @@
 #include "driver/file.h"
 #include "frontend/frontend.h"
 #include "frontend/weights.h"
+#include "ir/passes/passes.h"
 
 /* One more than the front end takes, so that it refuses what is longer. */
 enum { MODEL_BYTES = (1 << 20) + 1 };
@@ -110,6 +111,7 @@ enum gruc_status gruc_compile_lower(struct gruc_compilation *compilation,
 {
     PHASE(compilation, "lower", gruc_frontend_lower(handle->model, arena, &compilation->diag, out));
     PHASE(compilation, "verify", gruc_ir_verify(*out, "lower", &compilation->diag));
+    GRUC_TRY(gruc_passes_read_tensors(*out, &compilation->diag));
     return dump_lowered(compilation, *out);
 }
 
@@ -175,6 +177,8 @@ static enum gruc_status compile_jit(struct gruc_compilation *compilation,
     struct gruc_jit_code code = {0};
     gruc_arena_init(&arena);
     enum gruc_status status = gruc_compile_lower(compilation, handle, &arena, &ir);
+    if (status == GRUC_OK && rounded != GRUC_WEIGHTS_F32)
+        status = gruc_ir_read_tensors(ir, &compilation->diag);
     if (status == GRUC_OK)
         status = gruc_ir_round_weights(ir, rounded);
     if (status == GRUC_OK)

@@ -5,15 +5,32 @@
 #include "driver/emit.h"
 #include "ir/base/digest.h"
 
+static uint64_t digest_numbers(uint64_t digest, const struct gruc_tensor *tensor)
+{
+    enum { PIECE = 4096 };
+    float room[PIECE];
+    uint64_t count = (uint64_t)tensor->rows * tensor->columns;
+    for (uint64_t first = 0; first < count; first += PIECE) {
+        size_t part = count - first < PIECE ? (size_t)(count - first) : PIECE;
+        const float *numbers = gruc_tensor_numbers(tensor, first, part, room);
+        if (numbers == NULL) /* packing the tensor fails, too */
+            return digest;
+        digest = gruc_digest_bytes(digest, numbers, part * sizeof(float));
+    }
+    return digest;
+}
+
 static uint64_t digest_weights(const struct gruc_model *model)
 {
     uint64_t digest = gruc_digest_start;
     for (size_t i = 0; i < model->n_parameters; i++) {
         const struct gruc_parameter *parameter = model->parameters[i];
-        size_t count = (size_t)parameter->rows * parameter->columns;
+        const struct gruc_tensor tensor = {
+            .rows = parameter->rows, .columns = parameter->columns, .data = parameter->data,
+            .source = parameter->source};
         digest = gruc_digest_bytes(digest, parameter->name, strlen(parameter->name) + 1);
         digest = gruc_digest_bytes(digest, parameter->dims, sizeof parameter->dims);
-        digest = gruc_digest_bytes(digest, parameter->data, count * sizeof(float));
+        digest = digest_numbers(digest, &tensor);
     }
     return digest;
 }

@@ -21,7 +21,7 @@ enum gruc_status gruc_frontend_parse(struct gruc_arena *arena, const char *path,
 enum gruc_status gruc_frontend_check(struct gruc_model *model, struct gruc_diag *diag);
 
 /* Makes IR of a checked model in arena, which may be another one than the model's. The IR borrows
- * names and the parameters' data from the model. */
+ * names and the parameters' data and sources from the model. */
 enum gruc_status gruc_frontend_lower(const struct gruc_model *model, struct gruc_arena *arena,
                                      struct gruc_diag *diag, struct gruc_ir **out);
 

@@ -357,6 +357,10 @@ static enum gruc_status begin(struct gruc_lowering *lowering)
         const struct gruc_parameter *parameter = model->parameters[i];
         lowering->tensors[i] = gruc_ir_add_tensor(ir, parameter->name, parameter->rows,
                                                   parameter->columns, parameter->data);
+        if (lowering->tensors[i] == GRUC_NONE)
+            return GRUC_ERROR_MEMORY;
+        ir->tensors[lowering->tensors[i]].source = parameter->source;
+        ir->tensors[lowering->tensors[i]].mark = parameter->mark;
     }
     ir->batch = model->batch;
     ir->n_symbols = model->n_symbols;

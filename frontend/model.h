@@ -14,6 +14,7 @@
 
 #include "ir/base/arena.h"
 #include "ir/base/diag.h"
+#include "ir/tensor.h"
 
 /* Whose defaults and corner rules a model follows; also bits (1 << lineage) in layers.def. */
 enum gruc_lineage { GRUC_KERAS1 = 1, GRUC_KERAS2 = 2, GRUC_KERAS3 = 3 };
@@ -86,6 +87,7 @@ struct gruc_parameter {
     const struct gruc_regularizer *regularizer; /* NULL: none */
     const struct gruc_constraint *constraint;   /* NULL: none */
     float *data; /* rows * columns numbers, NULL until filled */
+    struct gruc_tensor_source source; /* of a large one that is filled and stays in its file */
     uint32_t index; /* among the model's parameters */
     struct gruc_mark mark; /* the layer's */
 };
@@ -233,6 +235,8 @@ struct gruc_model {
     /* by check: */
     struct gruc_edge **outputs;
     size_t n_outputs, outputs_capacity;
+    int has_weights_file;   /* that sources read, open until gruc_weights_close */
+    int weights_descriptor;
     struct gruc_parameter **parameters; /* in the layers' order */
     size_t n_parameters, parameters_capacity;
     struct {

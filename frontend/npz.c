@@ -122,6 +122,59 @@ static const char *type_name(enum gruc_npy_type type)
     return "float16";
 }
 
+/* Where a member that is stored as it is ends, 0 when it is none or that cannot be told: walks the
+ * records, which lie in the order of the archive's list. */
+static uint64_t end_of_stored(struct gruc_weights_file *file, zip_uint64_t member)
+{
+    enum { RECORD = 30, LENGTH_FOLLOWS = 8 };
+    unsigned char record[RECORD];
+    uint64_t at = 0;
+    for (zip_uint64_t i = 0; i <= member; i++) {
+        zip_stat_t about;
+        if (zip_stat_index(file->archive, i, 0, &about) != 0 ||
+            !(about.valid & ZIP_STAT_COMP_SIZE) || about.comp_size > file->bytes ||
+            at > file->bytes || !gruc_weights_read(file, at, record, RECORD) ||
+            memcmp(record, "PK\x03\x04", 4) != 0)
+            return 0;
+        at += RECORD + (record[26] | (uint64_t)record[27] << 8) +
+              (record[28] | (uint64_t)record[29] << 8) + about.comp_size;
+        if (i == member)
+            return (about.valid & ZIP_STAT_COMP_METHOD) && about.comp_method == ZIP_CM_STORE ? at
+                                                                                             : 0;
+        if (record[6] & LENGTH_FOLLOWS)
+            return 0;
+    }
+    return 0;
+}
+
+static int is_in_file(const struct gruc_weights_file *file, uint64_t begin, const void *bytes,
+                      size_t count)
+{
+    unsigned char room[1 << 14];
+    for (size_t done = 0, part; done < count; done += part) {
+        part = count - done < sizeof room ? count - done : sizeof room;
+        if (!gruc_weights_read(file, begin + done, room, part) ||
+            memcmp(room, (const unsigned char *)bytes + done, part) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* Large numbers that the file holds just like memory are left there. */
+static enum gruc_status keep_or_store(struct gruc_weights_file *file,
+                                      const struct gruc_weights_entry *entry,
+                                      const struct gruc_array *array,
+                                      struct gruc_parameter *parameter, struct gruc_arena *arena)
+{
+    uint64_t end = array->type == GRUC_NPY_FLOAT32 && array->count >= GRUC_WEIGHTS_LARGE
+                       ? end_of_stored(file, entry->member)
+                       : 0;
+    const struct gruc_weights_piece piece = {file->descriptor, end - array->bytes, 0};
+    if (end >= array->bytes && is_in_file(file, piece.begin, array->data, array->bytes))
+        return gruc_weights_keep(file, &piece, parameter, arena);
+    return gruc_weights_store(array, parameter, arena);
+}
+
 static enum gruc_status load_npz(struct gruc_weights_file *file,
                                  const struct gruc_weights_entry *entry,
                                  struct gruc_parameter *parameter, struct gruc_arena *arena)
@@ -133,7 +186,7 @@ static enum gruc_status load_npz(struct gruc_weights_file *file,
     if (status == GRUC_OK)
         status = array.type == GRUC_NPY_FLOAT32 || array.type == GRUC_NPY_FLOAT64 ||
                          array.type == GRUC_NPY_FLOAT16
-                     ? gruc_weights_store(&array, parameter, arena)
+                     ? keep_or_store(file, entry, &array, parameter, arena)
                      : gruc_weights_bad_type(file, parameter, type_name(array.type));
     gruc_array_finish(&array);
     return status;

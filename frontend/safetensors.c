@@ -12,7 +12,7 @@
 
 #include "ir/base/status.h"
 
-enum { PREFIX = 8, MAX_HEADER = 1 << 20, PIECE = 1 << 14 };
+enum { PREFIX = 8, MAX_HEADER = 1 << 20 };
 
 static const struct {
     const char *name;
@@ -180,27 +180,21 @@ static enum gruc_status begin_safetensors(struct gruc_weights_file *file)
     return status;
 }
 
-/* bfloat16 is the upper half of a float32. */
-static void widen_bfloat16(const unsigned char *bytes, size_t count, float *out)
+/* F32 and BF16. */
+static enum gruc_status take_piece(struct gruc_weights_file *file,
+                                   const struct gruc_weights_entry *entry, int is_bfloat16,
+                                   struct gruc_parameter *parameter, struct gruc_arena *arena)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)bytes[2 * i] << 16 | (uint32_t)bytes[2 * i + 1] << 24;
-        memcpy(&out[i], &bits, sizeof bits);
-    }
-}
-
-static enum gruc_status read_bfloat16(struct gruc_weights_file *file,
-                                      const struct gruc_weights_entry *entry, float *out)
-{
-    unsigned char bytes[PIECE];
-    for (uint64_t at = entry->begin; at < entry->end;) {
-        size_t part = entry->end - at < PIECE ? (size_t)(entry->end - at) : PIECE;
-        if (!gruc_weights_read(file, at, bytes, part))
-            return gruc_weights_damaged(file, "the file cannot be read");
-        widen_bfloat16(bytes, part / 2, out);
-        out += part / 2;
-        at += part;
-    }
+    const struct gruc_weights_piece piece = {file->descriptor, entry->begin, is_bfloat16};
+    size_t count = (size_t)(entry->end - entry->begin) / (is_bfloat16 ? 2 : sizeof(float));
+    if (count >= GRUC_WEIGHTS_LARGE)
+        return gruc_weights_keep(file, &piece, parameter, arena);
+    float *data = GRUC_NEW_ARRAY(arena, float, count);
+    if (data == NULL)
+        return GRUC_ERROR_MEMORY;
+    if (!gruc_weights_read_piece(&piece, 0, count, data))
+        return gruc_weights_damaged(file, "the file cannot be read");
+    parameter->data = data;
     return GRUC_OK;
 }
 
@@ -233,16 +227,7 @@ static enum gruc_status load_safetensors(struct gruc_weights_file *file,
     int narrow = strcmp(entry->type, "BF16") == 0;
     if (!narrow && strcmp(entry->type, "F32") != 0)
         return gruc_weights_bad_type(file, parameter, entry->type);
-    size_t bytes = (size_t)(entry->end - entry->begin);
-    float *data = GRUC_NEW_ARRAY(arena, float, bytes / (narrow ? 2 : 4));
-    if (data == NULL)
-        return GRUC_ERROR_MEMORY;
-    if (narrow)
-        GRUC_TRY(read_bfloat16(file, entry, data));
-    else if (!gruc_weights_read(file, entry->begin, data, bytes))
-        return gruc_weights_damaged(file, "the file cannot be read");
-    parameter->data = data;
-    return GRUC_OK;
+    return take_piece(file, entry, narrow, parameter, arena);
 }
 
 static void end_safetensors(struct gruc_weights_file *file)

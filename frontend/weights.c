@@ -222,6 +222,18 @@ enum gruc_status gruc_weights_load(struct gruc_model *model, const char *path,
     gruc_arena_init(&arena);
     enum gruc_status status = read_file(model, &file);
     gruc_arena_finish(&arena);
-    close(file.descriptor);
+    if (status == GRUC_OK && file.is_kept) {
+        model->has_weights_file = 1;
+        model->weights_descriptor = file.descriptor;
+    } else {
+        close(file.descriptor);
+    }
     return status;
+}
+
+void gruc_weights_close(struct gruc_model *model)
+{
+    if (model->has_weights_file)
+        close(model->weights_descriptor);
+    model->has_weights_file = 0;
 }

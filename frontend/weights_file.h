@@ -28,6 +28,7 @@ struct gruc_weights_file {
     struct gruc_weights_entry *entries;
     size_t n_entries;
     void *archive; /* of npz.c */
+    int is_kept;   /* sources of parameters read it later */
 };
 
 /* A kind of file. begin lists the entries; load checks an entry's shape and type and gives the
@@ -51,6 +52,21 @@ enum gruc_status gruc_weights_open(const char *base, const char *path, int *desc
 /* Reads just these bytes; 0 when that is impossible. */
 int gruc_weights_read(const struct gruc_weights_file *file, uint64_t offset, void *bytes,
                       size_t count);
+
+/* weights_keep.c: numbers that lie in an open file, F32 or BF16 in a row. A read function of
+ * gruc_tensor_source whose context is one. */
+struct gruc_weights_piece {
+    int descriptor;
+    uint64_t begin;
+    int is_bfloat16;
+};
+int gruc_weights_read_piece(const void *piece, uint64_t first, size_t count, float *out);
+/* So many numbers are better left in the file. */
+enum { GRUC_WEIGHTS_LARGE = 1 << 18 };
+/* Gives the parameter a source instead of data; the file is to stay open. */
+enum gruc_status gruc_weights_keep(struct gruc_weights_file *file,
+                                   const struct gruc_weights_piece *piece,
+                                   struct gruc_parameter *parameter, struct gruc_arena *arena);
 
 /* Reports a damaged file: "PATH: words". */
 enum gruc_status gruc_weights_damaged(const struct gruc_weights_file *file, const char *format, ...)

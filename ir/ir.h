@@ -16,6 +16,7 @@
 
 #include "ir/base/arena.h"
 #include "ir/base/diag.h"
+#include "ir/tensor.h"
 
 typedef uint32_t gruc_ref; /* of a value, an operation or a region; GRUC_NONE: none */
 #define GRUC_NONE UINT32_MAX
@@ -127,11 +128,12 @@ struct gruc_region {
     size_t n_yields;
 };
 
-/* A weight tensor, row-major float32; rows is 1 for a vector. */
+/* A weight tensor, row-major float32; rows is 1 for a vector. A large one may stay in its file. */
 struct gruc_tensor {
     const char *name;
     uint32_t rows, columns;
-    const float *data;
+    const float *data;                /* NULL: where source reads them */
+    struct gruc_tensor_source source;
     struct gruc_mark mark;
 };
 
@@ -221,6 +223,15 @@ struct gruc_act;
 const char *gruc_ir_act_name(const struct gruc_act *act);
 const struct gruc_act *gruc_ir_act_find(const char *text);
 
+/* The tensor's count numbers from number first on: in memory, or read into room, which has space
+ * for them. NULL when they cannot be read. */
+const float *gruc_tensor_numbers(const struct gruc_tensor *tensor, uint64_t first, size_t count,
+                                 float *room);
+/* Reports that to diag. */
+enum gruc_status gruc_tensor_unreadable(const struct gruc_tensor *tensor, struct gruc_diag *diag);
+/* Brings the numbers of all tensors to memory, in the module's arena. */
+enum gruc_status gruc_ir_read_tensors(struct gruc_ir *ir, struct gruc_diag *diag);
+
 /* Into how many contiguous ranges of k a dot product over k of this length is split; each range is
  * accumulated in order by FMA, the first from the bias (or +0), the others from +0; the partial
  * sums are added in order. Range i begins at gruc_sum_range_begin(k, i). */
@@ -228,7 +239,7 @@ unsigned gruc_sum_ranges(uint32_t k);
 uint32_t gruc_sum_range_begin(uint32_t k, unsigned range);
 
 /* ---- whole-module services ---- */
-/* A copy that shares the tensors' data with ir and nothing else. */
+/* A copy that shares the tensors' data and sources with ir and nothing else. */
 enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *arena,
                                struct gruc_ir **out);
 

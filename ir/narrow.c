@@ -130,12 +130,18 @@ static int number_fits(enum gruc_weights weights, float x, int exact)
 
 int gruc_tensor_fits(const struct gruc_tensor *tensor, enum gruc_weights weights, int exact)
 {
+    enum { PIECE = 4096 };
+    float room[PIECE];
     size_t count = (size_t)tensor->rows * tensor->columns;
     if (weights == GRUC_WEIGHTS_AUTO || weights == GRUC_WEIGHTS_F32)
         return weights == GRUC_WEIGHTS_F32;
-    for (size_t i = 0; i < count; i++)
-        if (!number_fits(weights, tensor->data[i], exact))
-            return 0;
+    for (size_t first = 0; first < count; first += PIECE) {
+        size_t part = count - first < PIECE ? count - first : PIECE;
+        const float *data = gruc_tensor_numbers(tensor, first, part, room);
+        for (size_t i = 0; i < part; i++)
+            if (data == NULL || !number_fits(weights, data[i], exact))
+                return 0;
+    }
     return 1;
 }
 

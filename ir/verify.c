@@ -376,7 +376,7 @@ static enum gruc_status check_tables(struct verifier *verifier)
     for (size_t i = 0; i < ir->n_tensors; i++)
         REQUIRE(verifier,
                 ir->tensors[i].rows >= 1 && ir->tensors[i].columns >= 1 &&
-                    ir->tensors[i].data != NULL,
+                    (ir->tensors[i].data != NULL || ir->tensors[i].source.read != NULL),
                 "a tensor has no data");
     for (size_t i = 0; i < ir->n_slots; i++)
         REQUIRE(verifier, ir->slots[i].width >= 1, "a slot has no width");

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From YAML to code that can run: at most 40 ms at 128 units, 1 s and 2.2 times the weights in memory
-# for 100 MB of weights; the least of some tries, for the machine may be busy, and no verdict when no
-# try had a processor for itself. The number of steps makes no difference.
+# From YAML to code that can run: at most 40 ms at 128 units, 1 s and 2.2 times the weights in memory,
+# all of the process counted, for 100 MB of weights; the least of some tries, for the machine may be
+# busy, and no verdict when no try had a processor for itself. The number of steps makes no
+# difference.
 set -u
 cd "$(dirname "$0")/.."
 gruc=$GRUC_BUILD/gruc
@@ -101,15 +102,12 @@ if [ "${available:-0}" -lt 800000 ]; then
   exit $failed
 fi
 weights $units > "$scratch/big.safetensors"
-model 2 > "$scratch/base.yaml"
 model $units big.safetensors > "$scratch/100_MB.yaml"
-compile base
-base=$peak
 at_most 100_MB 1000 10
-if [ $(((peak - base) * 10)) -le $((kilobytes * 22)) ]; then
-  echo "ok compile_time, memory of 100 MB: $peak kB, $base kB of them for any model"
+if [ $((peak * 10)) -le $((kilobytes * 22)) ]; then
+  echo "ok compile_time, memory of 100 MB: $peak kB, the weights are $kilobytes kB"
 else
-  echo "not ok compile_time, memory of 100 MB: $peak kB, $base kB of them for any model"
+  echo "not ok compile_time, memory of 100 MB: $peak kB, the weights are $kilobytes kB"
   failed=1
 fi
 exit $failed

@@ -81,16 +81,12 @@ static LLVMValueRef load_weight(struct cpu_emitter *e, const struct cpu_block *b
                                 const struct gruc_op *op, unsigned vector)
 {
     const struct gruc_type *type = &e->ir->values[op->results[0]].type;
-    const struct gruc_tensor *tensor =
-        &e->ir->tensors[gruc_op_integer(op, GRUC_ATTRIBUTE_TENSOR, 0)];
-    size_t row = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0);
-    size_t column = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
     size_t bytes = (type->width + CPU_VECTOR_PAD) * sizeof(float);
     size_t offset = cpu_blob_reserve(&e->blob, bytes);
-    if (e->blob.failed)
+    const float *row = cpu_weight_rows(e, op->results[0], 0, 1);
+    if (e->blob.failed || row == NULL)
         return LLVMGetUndef(l_vector(e->t_float, block->lanes));
-    memcpy(e->blob.bytes + offset, tensor->data + row * tensor->columns + column,
-           type->width * sizeof(float));
+    memcpy(e->blob.bytes + offset, row, type->width * sizeof(float));
     offset = cpu_blob_settle(&e->blob, offset);
     LLVMValueRef address = l_offset(e, e->v_weights, l_i64(e, offset));
     if (type->width == 1)

@@ -16,16 +16,13 @@ static uint32_t padded_width(const struct cpu_emitter *e, const struct gruc_op *
 static void pack_table(struct cpu_emitter *e, const struct gruc_op *op, size_t offset,
                        size_t row_bytes)
 {
-    const struct gruc_op *param = gruc_ir_def(e->ir, op->operands[1]);
     const struct gruc_type *type = &e->ir->values[op->operands[1]].type;
-    const struct gruc_tensor *tensor =
-        &e->ir->tensors[gruc_op_integer(param, GRUC_ATTRIBUTE_TENSOR, 0)];
-    const float *first = tensor->data +
-                         (size_t)gruc_op_integer(param, GRUC_ATTRIBUTE_ROW, 0) * tensor->columns +
-                         (size_t)gruc_op_integer(param, GRUC_ATTRIBUTE_COLUMN, 0);
-    for (size_t row = 0; row < type->rows && !e->blob.failed; row++)
-        memcpy(e->blob.bytes + offset + row * row_bytes, first + row * tensor->columns,
-               type->width * sizeof(float));
+    for (size_t k = 0; k < type->rows; k++) {
+        const float *row = cpu_weight_rows(e, op->operands[1], k, 1);
+        if (e->blob.failed || row == NULL)
+            return;
+        memcpy(e->blob.bytes + offset + k * row_bytes, row, type->width * sizeof(float));
+    }
 }
 
 /* Answers where the rows begin in the packed weights. */

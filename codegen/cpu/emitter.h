@@ -27,6 +27,15 @@ size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size);
 size_t cpu_blob_settle(struct cpu_blob *blob, size_t offset);
 void cpu_blob_finish(struct cpu_blob *blob);
 
+/* Some rows of a tensor that is in its file only, for the weights that begin at one of its rows. */
+enum { CPU_WINDOWS = 16 };
+struct cpu_window {
+    const struct gruc_tensor *tensor; /* NULL: none yet */
+    size_t begin;                     /* row of the tensor */
+    size_t first, count, capacity;    /* rows held, and numbers that there is room for */
+    float *rows;
+};
+
 struct cpu_emitter {
     struct gruc_ir *ir;
     struct gruc_schedule *schedule;
@@ -41,6 +50,9 @@ struct cpu_emitter {
     LLVMValueRef v_weights; /* address of the packed weights in it */
     LLVMValueRef v_blob;    /* the global */
     struct cpu_blob blob;
+    struct cpu_window windows[CPU_WINDOWS];
+    unsigned next_window;   /* to be used for another tensor */
+    const struct gruc_tensor *unreadable; /* why it failed; NULL: for another reason */
     uint32_t *local;        /* by value: index among the values of the stage being emitted */
     unsigned n_stages;      /* for names */
     int one_step;           /* emitting what NAME_step runs: one row, one step, in one function */
@@ -54,6 +66,14 @@ struct cpu_variant {
     struct gruc_schedule *schedule;
     struct gruc_module_info *info;
 };
+
+/* rows.c: count rows, from row k on, of the weights that a param operation names: the first number;
+ * rows follow each other at the columns of the tensor. They stay while other rows of the same
+ * weights and of CPU_WINDOWS others are not asked for. NULL, and the emitter has failed, when they
+ * cannot be had. */
+const struct gruc_tensor *cpu_weight_tensor(const struct gruc_ir *ir, gruc_ref param);
+const float *cpu_weight_rows(struct cpu_emitter *e, gruc_ref param, size_t k, size_t count);
+void cpu_windows_finish(struct cpu_emitter *e);
 
 /* What is emitted from now on. */
 void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant);

@@ -67,7 +67,8 @@ void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant
 }
 
 static enum gruc_status emit(struct cpu_module *m, const struct cpu_variant *step,
-                             enum cpu_weights weights, const char *extra, int with_entry)
+                             enum cpu_weights weights, const char *extra, int with_entry,
+                             struct gruc_diag *diag)
 {
     struct cpu_emitter *e = &m->emitter;
     size_t n_values = e->ir->n_values;
@@ -88,6 +89,8 @@ static enum gruc_status emit(struct cpu_module *m, const struct cpu_variant *ste
         cpu_emit_entries(e, v_run, step, extra, with_entry);
     if (e->blob.failed)
         return GRUC_ERROR_MEMORY;
+    if (e->unreadable != NULL)
+        return gruc_tensor_unreadable(e->unreadable, diag);
     if (e->failed)
         return GRUC_ERROR_INTERNAL;
     if (weights == CPU_WEIGHTS_INSIDE)
@@ -189,7 +192,7 @@ enum gruc_status cpu_module_build(struct cpu_module *m, struct gruc_ir *ir,
     struct cpu_variant step = {0};
     GRUC_TRY(cpu_module_plan(m, ir, target, trace, diag, extra != NULL ? &step : NULL));
     double start = cpu_clock();
-    GRUC_TRY(emit(m, &step, weights, extra, with_entry));
+    GRUC_TRY(emit(m, &step, weights, extra, with_entry, diag));
     if (target->optimization == 0)
         GRUC_TRY(check(&m->emitter, diag));
     cpu_trace_time(trace, "emit", start);
@@ -209,6 +212,7 @@ void cpu_module_finish(struct cpu_module *m)
     if (m->emitter.context != NULL)
         LLVMContextDispose(m->emitter.context);
     cpu_blob_finish(&m->emitter.blob);
+    cpu_windows_finish(&m->emitter);
     cpu_target_finish(&m->target);
 }
 

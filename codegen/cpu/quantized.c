@@ -41,27 +41,27 @@ static uint64_t vector_bytes(const struct cpu_packed *packed)
 }
 
 /* The largest absolute value of each column, in float32. */
-static void find_largest(const struct cpu_emitter *e, const struct cpu_packed *packed,
-                         gruc_ref param, float *out)
+static void find_largest(struct cpu_emitter *e, const struct cpu_packed *packed, gruc_ref param,
+                         float *out)
 {
     for (size_t k = 0; k < packed->product->depth; k++) {
-        const float *row = cpu_weight_row(e->ir, param, k);
-        for (size_t unit = 0; unit < packed->width; unit++)
+        const float *row = cpu_weight_rows(e, param, k, 1);
+        for (size_t unit = 0; row != NULL && unit < packed->width; unit++)
             out[unit] = fmaxf(out[unit], fabsf(row[unit]));
     }
 }
 
 /* One gate's weights as integers, given the largest of each column; the sum of each column. */
-static void pack_gate(const struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
+static void pack_gate(struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
                       const float *largest, uint32_t *sum)
 {
     gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
     size_t lanes = packed->lanes, group = packed->panel, gates = packed->product->n_ops;
     for (size_t k = 0; k < packed->product->depth; k++) {
-        const float *row = cpu_weight_row(e->ir, param, k);
+        const float *row = cpu_weight_rows(e, param, k, 1);
         unsigned char *out = e->blob.bytes + packed->weights +
                              (k / group * gates + gate) * gate_bytes(packed) + k % group;
-        for (size_t unit = 0; unit < packed->width; unit++) {
+        for (size_t unit = 0; row != NULL && unit < packed->width; unit++) {
             double ratio = largest[unit] > 0 ? (double)row[unit] / (double)largest[unit] : 0;
             int8_t number = (int8_t)nearbyint(ratio * GRUC_INT8_LARGEST);
             memcpy(out + unit / lanes * vector_bytes(packed) + unit % lanes * group, &number, 1);
@@ -86,7 +86,7 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
     for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
         packed->scale[gate] = packed->weights + numbers + 2 * gate * column_bytes;
         packed->start[gate] = packed->scale[gate] + column_bytes;
-        if (e->blob.failed)
+        if (e->blob.failed || e->failed)
             return;
         gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
         float *scale = (float *)(void *)(e->blob.bytes + packed->scale[gate]);

@@ -6,20 +6,6 @@
 
 enum { PACKED_AT_ONCE = 16 };
 
-static const struct gruc_tensor *weight_tensor(const struct gruc_ir *ir, gruc_ref param)
-{
-    return &ir->tensors[gruc_op_integer(gruc_ir_def(ir, param), GRUC_ATTRIBUTE_TENSOR, 0)];
-}
-
-const float *cpu_weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k)
-{
-    const struct gruc_op *op = gruc_ir_def(ir, param);
-    const struct gruc_tensor *tensor = weight_tensor(ir, param);
-    size_t row = (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_ROW, 0) + k;
-    return tensor->data + row * tensor->columns +
-           (size_t)gruc_op_integer(op, GRUC_ATTRIBUTE_COLUMN, 0);
-}
-
 static size_t vectors_of(uint32_t width, unsigned lanes)
 {
     return ((size_t)width + lanes - 1) / lanes;
@@ -62,7 +48,7 @@ static void pack_lanes(enum gruc_weights weights, const float *from, size_t coun
     }
 }
 
-/* The weights at k of begin to end. */
+/* The weights at k of begin to end, of which rows holds the first of each gate. */
 static void pack_part(const struct cpu_packed *packed, const float *const *rows,
                       const size_t *columns, size_t begin, size_t end, unsigned char *blob)
 {
@@ -76,8 +62,8 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
                              v % panel * number;
         for (size_t k = begin; k < end; k++)
             for (size_t gate = 0; gate < product->n_ops; gate++)
-                pack_lanes(product->weights, rows[gate] + k * columns[gate] + first, count, panel,
-                           out + k * step + gate * gate_step);
+                pack_lanes(product->weights, rows[gate] + (k - begin) * columns[gate] + first,
+                           count, panel, out + k * step + gate * gate_step);
     }
 }
 
@@ -96,14 +82,17 @@ static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
     packed->weights = cpu_blob_reserve(&e->blob, bytes);
     if (e->blob.failed)
         return;
-    for (size_t gate = 0; gate < product->n_ops; gate++) {
-        gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
-        rows[gate] = cpu_weight_row(e->ir, param, 0);
-        columns[gate] = weight_tensor(e->ir, param)->columns;
+    for (size_t k = 0, end; k < depth; k = end) {
+        end = depth - k < PACKED_AT_ONCE ? depth : k + PACKED_AT_ONCE;
+        for (size_t gate = 0; gate < product->n_ops; gate++) {
+            gruc_ref param = e->ir->ops[product->ops[gate]].operands[1];
+            columns[gate] = cpu_weight_tensor(e->ir, param)->columns;
+            rows[gate] = cpu_weight_rows(e, param, k, end - k);
+            if (rows[gate] == NULL)
+                return;
+        }
+        pack_part(packed, rows, columns, k, end, e->blob.bytes);
     }
-    for (size_t k = 0; k < depth; k += PACKED_AT_ONCE)
-        pack_part(packed, rows, columns, k, depth - k < PACKED_AT_ONCE ? depth : k + PACKED_AT_ONCE,
-                  e->blob.bytes);
     packed->weights = cpu_blob_settle(&e->blob, packed->weights);
 }
 
@@ -116,9 +105,10 @@ static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
             continue;
         size_t bytes = packed->width * sizeof(float);
         size_t offset = cpu_blob_reserve(&e->blob, bytes + CPU_VECTOR_PAD * sizeof(float));
-        if (e->blob.failed)
+        const float *row = cpu_weight_rows(e, op->operands[2], 0, 1);
+        if (e->blob.failed || row == NULL)
             return;
-        memcpy(e->blob.bytes + offset, cpu_weight_row(e->ir, op->operands[2], 0), bytes);
+        memcpy(e->blob.bytes + offset, row, bytes);
         packed->bias[gate] = cpu_blob_settle(&e->blob, offset);
     }
 }

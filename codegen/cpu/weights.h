@@ -22,8 +22,6 @@ struct cpu_packed {
 
 /* A block that does not have all vectors has a multiple of so many. */
 unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes);
-/* Row k of the weights that a param operation names. */
-const float *cpu_weight_row(const struct gruc_ir *ir, gruc_ref param, size_t k);
 /* Appends the product's weights and biases to the packed weights. */
 void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
                       unsigned lanes, int by_gate, struct cpu_packed *out);

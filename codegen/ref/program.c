@@ -91,11 +91,12 @@ static enum gruc_status find_feeders(struct ref_program *program)
     return GRUC_OK;
 }
 
-static enum gruc_status build(struct ref_program *program, const struct gruc_ir *ir,
+static enum gruc_status build(struct ref_program *program, struct gruc_ir *ir,
                               const struct gruc_trace *trace, struct gruc_diag *diag)
 {
     static const struct gruc_pass_options options = {.accuracy = GRUC_ACCURACY_ACCURATE};
     size_t bytes;
+    GRUC_TRY(gruc_ir_read_tensors(ir, diag));
     GRUC_TRY(gruc_ir_clone(ir, &program->arena, &program->ir));
     GRUC_TRY(gruc_trace_passes(program->ir, GRUC_PASS_expand_gru, &options, trace, diag));
     GRUC_TRY(gruc_module_info_build(program->ir, &program->arena, &program->info, &bytes));

@@ -76,7 +76,9 @@ struct gruc_model_handle;
 
 /* Parses and checks a file (or text of length bytes named path for messages and for finding the
  * weights beside it). Diagnostics go to options->diagnostic. GRUC_ERROR_INPUT when there were
- * errors. *out is the caller's, NULL on failure. options may be NULL. */
+ * errors. *out is the caller's, NULL on failure. options may be NULL. Large weights are not kept in
+ * memory: their file stays open until the model is destroyed and is read whenever it is compiled;
+ * GRUC_ERROR_INPUT when it has become shorter. */
 GRUC_API GRUC_MUST_USE enum gruc_status gruc_model_open(const char *path,
                                                         const struct gruc_options *options,
                                                         struct gruc_model_handle **out);

@@ -26,6 +26,16 @@ const char *gruc_pass_help(enum gruc_pass_id pass)
     return table[pass].help;
 }
 
+enum gruc_status gruc_passes_read_tensors(struct gruc_ir *ir, struct gruc_diag *diag)
+{
+    for (size_t i = 0; i < ir->regions[0].n_ops; i++) {
+        enum gruc_opcode code = ir->ops[ir->regions[0].ops[i]].code;
+        if (code == GRUC_OP_BATCH_NORM || gruc_opcode_reads_ids(code))
+            return gruc_ir_read_tensors(ir, diag);
+    }
+    return GRUC_OK;
+}
+
 static double now_milliseconds(void)
 {
     struct timespec time;

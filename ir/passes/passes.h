@@ -32,6 +32,10 @@ const char *gruc_pass_help(enum gruc_pass_id pass);
 typedef void (*gruc_pass_observer)(void *context, enum gruc_pass_id pass, double milliseconds,
                                    const struct gruc_ir *ir);
 
+/* Brings the tensors to memory if some pass computes with their numbers: where there is a
+ * normalisation or a look-up. Before any pass. */
+enum gruc_status gruc_passes_read_tensors(struct gruc_ir *ir, struct gruc_diag *diag);
+
 /* Runs all passes up to and including last, verifying after each. */
 enum gruc_status gruc_passes_run(struct gruc_ir *ir, enum gruc_pass_id last,
                                  const struct gruc_pass_options *options,

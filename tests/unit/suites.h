@@ -17,6 +17,7 @@
     X(npy)                                                                                         \
     X(narrow)                                                                                      \
     X(profile)                                                                                     \
+    X(tensors)                                                                                     \
     X(weights)
 
 #define GRUC_UNIT_DECLARE(name) extern CU_TestInfo gruc_##name##_tests[];
