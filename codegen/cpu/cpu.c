@@ -19,6 +19,19 @@ static enum gruc_status emit_llvm_ir(const struct cpu_module *m, struct gruc_str
     return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
 }
 
+/* Finishes m before the code is copied: both hold the weights, which may be large. */
+static enum gruc_status emit_code(struct cpu_module *m, LLVMCodeGenFileType type,
+                                  const struct gruc_trace *trace, struct gruc_diag *diag,
+                                  struct gruc_strbuf *out)
+{
+    LLVMMemoryBufferRef bytes;
+    GRUC_TRY(cpu_module_generate(m, type, trace, diag, &bytes));
+    cpu_module_finish(m);
+    gruc_strbuf_append(out, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+    LLVMDisposeMemoryBuffer(bytes);
+    return out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+}
+
 static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *target,
                              enum gruc_artifact artifact, const char *extra,
                              const struct gruc_trace *trace, struct gruc_diag *diag,
@@ -28,19 +41,11 @@ static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *targe
     enum gruc_status status =
         cpu_module_build(&m, ir, target, CPU_WEIGHTS_INSIDE, extra,
                          artifact == GRUC_ARTIFACT_ENTRY, trace, diag);
-    if (status == GRUC_OK && artifact == GRUC_ARTIFACT_LLVM_IR) {
+    if (status == GRUC_OK && artifact == GRUC_ARTIFACT_LLVM_IR)
         status = emit_llvm_ir(&m, out);
-    } else if (status == GRUC_OK) {
-        LLVMMemoryBufferRef bytes;
-        status = cpu_module_generate(
-            &m, artifact == GRUC_ARTIFACT_ASM ? LLVMAssemblyFile : LLVMObjectFile, trace, diag,
-            &bytes);
-        if (status == GRUC_OK) {
-            gruc_strbuf_append(out, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
-            LLVMDisposeMemoryBuffer(bytes);
-            status = out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
-        }
-    }
+    else if (status == GRUC_OK)
+        status = emit_code(&m, artifact == GRUC_ARTIFACT_ASM ? LLVMAssemblyFile : LLVMObjectFile,
+                           trace, diag, out);
     cpu_module_finish(&m);
     return status;
 }

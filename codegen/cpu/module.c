@@ -44,7 +44,8 @@ static void open_module(struct cpu_emitter *e)
     e->t_void = LLVMVoidTypeInContext(e->context);
 }
 
-/* The weights are known only after emission; until then a global of no size stands for them. */
+/* The weights are known only after emission; until then a global of no size stands for them. The
+ * constant is a copy, which takes the place of the packed ones. */
 static void place_weights(struct cpu_emitter *e)
 {
     LLVMValueRef bytes =
@@ -57,6 +58,7 @@ static void place_weights(struct cpu_emitter *e)
     LLVMReplaceAllUsesWith(e->v_blob, global);
     LLVMDeleteGlobal(e->v_blob);
     e->v_blob = global;
+    cpu_blob_finish(&e->blob);
 }
 
 void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant)
@@ -214,6 +216,7 @@ void cpu_module_finish(struct cpu_module *m)
     cpu_blob_finish(&m->emitter.blob);
     cpu_windows_finish(&m->emitter);
     cpu_target_finish(&m->target);
+    *m = (struct cpu_module){0};
 }
 
 enum gruc_status cpu_module_generate(struct cpu_module *m, LLVMCodeGenFileType type,
