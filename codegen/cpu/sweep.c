@@ -17,6 +17,7 @@ struct sweep {
     unsigned lanes;
     struct cpu_packed *packed;
     size_t host; /* the product beside which a companion's blocks are computed; n_products: none */
+    int is_hosting; /* now */
     LLVMValueRef *values;
     size_t n_values;
 };
@@ -170,15 +171,13 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
         }
         block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
     }
-    int is_whole = tail == w->lanes && vectors == vectors_of_block(w, rows);
-    int beside = rows == 1 && is_whole && hosts(w);
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
     if (e->info->unit_threads > 1 && rows == 1)
         claim_carries(w, &block);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         if (w->packed[i].product->weights == GRUC_WEIGHTS_INT8)
             cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
-        else if (beside && i == w->host)
+        else if (w->is_hosting && i == w->host)
             cpu_emit_product_beside(w->e, &block, i, &w->packed[i], w->s->companion);
         else
             cpu_emit_product(w->e, &block, i, &w->packed[i]);
@@ -255,6 +254,7 @@ static void emit_units(struct sweep *w, const struct rows *rows)
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
     LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
+    w->is_hosting = rows->count == 1 && hosts(w);
     if (whole == 1) {
         LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
         struct rows mine = rows_if(e, rows, v_mine);
@@ -268,6 +268,7 @@ static void emit_units(struct sweep *w, const struct rows *rows)
         emit_rows(w, rows, l_mul(e, v_block, l_i64(e, units)), per_block, w->lanes);
         l_loop_end(e, &loop);
     }
+    w->is_hosting = 0;
     if (rest > 0) {
         unsigned vectors = (rest + w->lanes - 1) / w->lanes;
         unsigned tail = rest - (vectors - 1) * w->lanes;
