@@ -94,6 +94,59 @@ else
   failed=1
 fi
 
+# stack LAYERS UNITS: writes a stack of equal layers.
+stack() {
+  printf 'inputs:\n  x: [~, %s]\nlayers:\n' "$2"
+  for layer in $(seq "$1"); do
+    printf '  - GRU: {name: g%s, units: %s, return_sequences: true}\n' "$layer" "$2"
+  done
+}
+
+# emit MODEL KIND [OPTION...]: compiles MODEL.yaml to MODEL.KIND.
+emit() {
+  name=$1 kind=$2
+  shift 2
+  "$gruc" compile "$scratch/$name.yaml" --emit="$kind" "$@" -o "$scratch/$name.$kind" \
+    2> "$scratch/errors" || cat "$scratch/errors"
+}
+
+# Equal layers have one code.
+for layers in 1 8; do
+  stack $layers 128 > "$scratch/stack$layers.yaml"
+  emit stack$layers asm
+done
+one=$(grep -c '^	[a-z]' "$scratch/stack1.asm")
+eight=$(grep -c '^	[a-z]' "$scratch/stack8.asm")
+if [ "$one" -gt 100 ] && [ "$eight" -lt $((2 * one)) ]; then
+  echo "ok compile_time of 8 equal layers: $eight instructions, $one of 1"
+else
+  echo "not ok compile_time of 8 equal layers: $eight instructions, $one of 1"
+  failed=1
+fi
+
+# scans MODEL LEAST MOST: how many functions for the steps of scans its code has.
+scans() {
+  emit "$1" llvm-ir
+  count=$(grep -c '^define internal void @scan[0-9]*(' "$scratch/$1.llvm-ir")
+  if [ "$count" -ge "$2" ] && [ "$count" -le "$3" ]; then
+    echo "ok compile_time of $1: $count functions of steps"
+  else
+    echo "not ok compile_time of $1: $count functions of steps, not $2 to $3"
+    failed=1
+  fi
+}
+
+stack 8 16 > "$scratch/small_layers.yaml"
+scans small_layers 1 1
+cat > "$scratch/directions.yaml" << 'END'
+inputs:
+  x: [~, 64]
+layers:
+  - Bidirectional: {layer: {GRU: {units: 64, return_sequences: true}}}
+END
+scans directions 1 2 # NAME_step may have one of its own
+scans 128_units 0 0
+
 sizes 2048
 kilobytes=$(((2 * kernel + bias) / 1000))
 available=$(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A block of rows and units: loads, the pointwise operations of a stage, stores. */
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/weights.h"
 
 #include <string.h>
 
@@ -76,19 +76,46 @@ static LLVMValueRef *value_slot(struct cpu_emitter *e, struct cpu_block *block, 
     return &block->values[index];
 }
 
-/* A weight used in a pointwise operation: a vector of numbers, one a unit. */
+static size_t find_piece(const struct cpu_stage *s, gruc_ref param)
+{
+    size_t piece = 0;
+    while (piece < s->n_pieces && s->pieces[piece].param != param)
+        piece++;
+    return piece;
+}
+
+/* A weight used in a pointwise operation: numbers, one a unit. */
+static void pack_operand(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value)
+{
+    const struct gruc_op *op = gruc_ir_def(e->ir, value);
+    if (op == NULL || op->code != GRUC_OP_PARAM || find_piece(s, value) < s->n_pieces)
+        return;
+    size_t width = e->ir->values[value].type.width;
+    size_t offset = cpu_blob_reserve(&e->blob, (width + CPU_VECTOR_PAD) * sizeof(float));
+    const float *row = cpu_weight_rows(e, value, 0, 1);
+    if (e->blob.failed || row == NULL)
+        return;
+    memcpy(e->blob.bytes + offset, row, width * sizeof(float));
+    cpu_stage_piece(e, s, cpu_blob_settle(&e->blob, offset), value);
+}
+
+void cpu_pack_operands(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    for (size_t i = 0; i < s->stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
+        for (size_t k = 0; k < op->n_operands && op->code != GRUC_OP_MATMUL; k++)
+            pack_operand(e, s, op->operands[k]);
+    }
+    for (size_t i = 0; i < s->stage->n_stores; i++)
+        pack_operand(e, s, s->stage->stores[i].value);
+}
+
 static LLVMValueRef load_weight(struct cpu_emitter *e, const struct cpu_block *block,
                                 const struct gruc_op *op, unsigned vector)
 {
     const struct gruc_type *type = &e->ir->values[op->results[0]].type;
-    size_t bytes = (type->width + CPU_VECTOR_PAD) * sizeof(float);
-    size_t offset = cpu_blob_reserve(&e->blob, bytes);
-    const float *row = cpu_weight_rows(e, op->results[0], 0, 1);
-    if (e->blob.failed || row == NULL)
-        return LLVMGetUndef(l_vector(e->t_float, block->lanes));
-    memcpy(e->blob.bytes + offset, row, type->width * sizeof(float));
-    offset = cpu_blob_settle(&e->blob, offset);
-    LLVMValueRef address = l_offset(e, e->v_weights, l_i64(e, offset));
+    size_t piece = find_piece(block->stage, op->results[0]);
+    LLVMValueRef address = l_offset(e, e->v_weights, cpu_piece_offset(e, piece));
     if (type->width == 1)
         return l_splat(e, l_load(e, e->t_float, address, 4), block->lanes);
     LLVMValueRef v_unit = l_add(e, block->v_unit, l_i64(e, (uint64_t)vector * block->lanes));

@@ -206,11 +206,15 @@ const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueR
                                                unsigned first, const struct cpu_stage *stage)
 {
     struct cpu_companion *out = GRUC_NEW(e->arena, struct cpu_companion);
-    if (out == NULL) {
+    struct cpu_packed *packed = GRUC_NEW(e->arena, struct cpu_packed);
+    if (out == NULL || packed == NULL) {
         e->failed = 1;
         return NULL;
     }
     out->stage = *stage;
+    *packed = stage->packed[0];
+    packed->v_piece = LLVMGetParam(function, first + CPU_BESIDE_WEIGHTS);
+    out->stage.packed = packed;
     out->v_next = LLVMGetParam(function, first + CPU_BESIDE_NEXT);
     out->v_limit = LLVMGetParam(function, first + CPU_BESIDE_LIMIT);
     out->stage.v_rows = LLVMGetParam(function, first + CPU_BESIDE_ROWS);
@@ -277,6 +281,7 @@ void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone
     l_store(e, beside->v_begin, beside->v_next, 8);
     v[CPU_BESIDE_NEXT] = beside->v_next;
     v[CPU_BESIDE_ROWS] = beside->v_rows;
+    v[CPU_BESIDE_WEIGHTS] = l_i64(e, beside->stage->pieces[packed->piece].offset);
     v[CPU_BESIDE_LIST] = beside->v_list == NULL ? LLVMConstNull(e->t_ptr) : beside->v_list;
     for (size_t i = 0; i < beside->stage->n_edges; i++) {
         LLVMValueRef v_stride;

@@ -25,25 +25,32 @@ static void pack_table(struct cpu_emitter *e, const struct gruc_op *op, size_t o
     }
 }
 
-/* Answers where the rows begin in the packed weights. */
-static size_t pack_tables(struct cpu_emitter *e, const struct gruc_stage *stage, size_t *row_bytes)
+static size_t row_bytes(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
-    const struct gruc_op *first = &e->ir->ops[stage->ops[0]];
-    size_t bytes, column = 0, rows = e->ir->values[first->operands[1]].type.rows;
-    *row_bytes = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < stage->n_ops; i++)
-        *row_bytes += (size_t)padded_width(e, &e->ir->ops[stage->ops[i]]) * sizeof(float);
-    if (__builtin_mul_overflow(rows, *row_bytes, &bytes)) {
+        bytes += (size_t)padded_width(e, &e->ir->ops[stage->ops[i]]) * sizeof(float);
+    return bytes;
+}
+
+/* All tables of the stage are its only piece. */
+void cpu_pack_embed(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    const struct gruc_op *first = &e->ir->ops[s->stage->ops[0]];
+    if (first->code != GRUC_OP_EMBED)
+        return;
+    size_t bytes, column = 0, row = row_bytes(e, s->stage);
+    if (__builtin_mul_overflow((size_t)e->ir->values[first->operands[1]].type.rows, row, &bytes)) {
         e->failed = 1;
-        return 0;
+        return;
     }
     size_t offset = cpu_blob_reserve(&e->blob, bytes);
-    for (size_t i = 0; i < stage->n_ops; i++) {
-        const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
-        pack_table(e, op, offset + column, *row_bytes);
+    for (size_t i = 0; i < s->stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
+        pack_table(e, op, offset + column, row);
         column += (size_t)padded_width(e, op) * sizeof(float);
     }
-    return cpu_blob_settle(&e->blob, offset);
+    cpu_stage_piece(e, s, cpu_blob_settle(&e->blob, offset), GRUC_NONE);
 }
 
 /* The id of row v_index, counted from the start of the table. */
@@ -98,17 +105,18 @@ static LLVMValueRef row_of(struct cpu_emitter *e, const struct cpu_edge *edge, L
 
 static void look_up(struct cpu_emitter *e, struct cpu_stage *s)
 {
-    size_t row_bytes, offset = pack_tables(e, s->stage, &row_bytes);
+    size_t column = 0;
     struct l_loop loop = cpu_stage_rows_begin(e, s);
     LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
-    LLVMValueRef v_entry = l_mul(e, load_id(e, s, v_row), l_i64(e, row_bytes));
+    LLVMValueRef v_entry = l_mul(e, load_id(e, s, v_row), l_i64(e, row_bytes(e, s->stage)));
     for (size_t i = 0; i < s->stage->n_ops; i++) {
         const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
-        LLVMValueRef v_from = l_offset(e, e->v_weights, l_add(e, l_i64(e, offset), v_entry));
+        LLVMValueRef v_table = l_add(e, cpu_piece_offset(e, 0), l_i64(e, column));
+        LLVMValueRef v_from = l_offset(e, e->v_weights, l_add(e, v_table, v_entry));
         for (size_t k = 1; k < s->n_edges; k++)
             if (s->edges[k].value == op->results[0])
                 copy_row(e, &s->edges[k], v_from, row_of(e, &s->edges[k], v_row));
-        offset += (size_t)padded_width(e, op) * sizeof(float);
+        column += (size_t)padded_width(e, op) * sizeof(float);
     }
     l_loop_end(e, &loop);
 }

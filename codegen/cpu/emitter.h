@@ -7,7 +7,7 @@
 #include "codegen/cpu/target.h"
 #include "ir/schedule/schedule.h"
 
-enum { CPU_MAX_EDGES = 64, CPU_VECTOR_PAD = 16 };
+enum { CPU_MAX_EDGES = 64, CPU_MAX_PIECES = 256, CPU_VECTOR_PAD = 16 };
 
 /* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are a
  * mapping of capacity bytes. */
@@ -54,7 +54,8 @@ struct cpu_emitter {
     unsigned next_window;   /* to be used for another tensor */
     const struct gruc_tensor *unreadable; /* why it failed; NULL: for another reason */
     uint32_t *local;        /* by value: index among the values of the stage being emitted */
-    unsigned n_stages;      /* for names */
+    unsigned n_stages, n_scans; /* for names */
+    int has_shared;         /* functions that may be equal */
     int one_step;           /* emitting what NAME_step runs: one row, one step, in one function */
     uint64_t *profile;      /* where the code adds up times; NULL: it does not */
     int failed;
@@ -126,16 +127,17 @@ struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVM
                                    unsigned count);
 void l_function_end(struct cpu_emitter *e, struct l_function *f);
 
-/* ---- a stage as a function: (weights, rows, turned, list, share, shares, then base and row stride
- * in bytes of each edge: products' left operands, loads, stores). Turned walks the units from the
- * last block to the first: every other step does, so that it begins with the weights the step
- * before it ended with, which are still in the cache. A listed stage computes the rows whose
- * numbers (64 bits each) the list holds, others rows 0 to rows. Of several shares, each in a thread
- * of its own, a call computes one: a part of the units, or of the rows where units are not blocked.
- * ---- */
+/* ---- a stage as a function: (weights, rows, turned, the offset of each piece of the weights it
+ * reads, base of each edge: products' left operands, loads, stores; then what not all have: list,
+ * share and shares, row stride in bytes of the edges whose place does not tell it), so that equal
+ * stages have equal functions. Turned walks the units from the last block to the first: every other
+ * step does, so that it begins with the weights the step before it ended with, which are still in
+ * the cache. A listed stage computes the rows whose numbers (64 bits each) the list holds, others
+ * rows 0 to rows. Of several shares, each in a thread of its own, a call computes one: a part of the
+ * units, or of the rows where units are not blocked. ---- */
 enum cpu_stage_parameter {
-    CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_LIST, CPU_STAGE_SHARE,
-    CPU_STAGE_SHARES, CPU_STAGE_EDGES, CPU_STAGE_MOST = CPU_STAGE_EDGES + 2 * CPU_MAX_EDGES + 24
+    CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_PIECES,
+    CPU_STAGE_PARAMETERS = CPU_STAGE_PIECES + CPU_MAX_PIECES + 2 * CPU_MAX_EDGES + 43 /* at most */
 };
 
 struct cpu_edge {
@@ -144,7 +146,13 @@ struct cpu_edge {
     LLVMValueRef v_base, v_stride;
     enum gruc_dtype dtype;
     uint32_t width;
-    int exact; /* nothing past width may be written or read */
+    int exact;      /* nothing past width may be written or read */
+    int has_stride; /* v_stride is a parameter */
+};
+
+struct cpu_stage_piece {
+    size_t offset; /* in the packed weights */
+    gruc_ref param; /* that pointwise operations read there; GRUC_NONE: others do */
 };
 
 struct cpu_packed;
@@ -157,7 +165,10 @@ struct cpu_stage {
     LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
     size_t n_edges, n_products, n_loads;
-    const struct cpu_packed *packed; /* by product, of a sweep */
+    struct cpu_stage_piece pieces[CPU_MAX_PIECES];
+    size_t n_pieces;
+    struct cpu_packed *packed; /* of a sweep: the weights of each product */
+    unsigned lanes;            /* of a sweep: units in a vector */
     const struct cpu_companion *companion; /* whose blocks it computes too; NULL: none */
 };
 
@@ -166,6 +177,9 @@ struct cpu_stage {
 enum { CPU_STAGE_INLINE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4 };
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     const struct cpu_stage *companion, struct cpu_stage *out);
+/* Whether a stage gets a function, or a scan one for its steps, because others are likely to have
+ * the same. Not where a call would cost something. */
+int cpu_is_shared(struct cpu_emitter *e, const struct gruc_stage *stage);
 /* The number of the row at place v_index of the rows this call computes. */
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index);
 /* A share of count things: v_first to v_limit. */
@@ -176,6 +190,14 @@ void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValue
                      LLVMValueRef *v_first, LLVMValueRef *v_limit);
 /* A loop over this share of the rows; its row is cpu_stage_row of the index. */
 struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage *s);
+/* The stage reads what is at an offset of the packed weights; answers the piece's number. */
+size_t cpu_stage_piece(struct cpu_emitter *e, struct cpu_stage *s, size_t offset, gruc_ref param);
+/* Its offset, in the stage's function. */
+LLVMValueRef cpu_piece_offset(const struct cpu_emitter *e, size_t piece);
+/* All that the bodies read of the weights, packed before the function begins. */
+void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s);
+void cpu_pack_operands(struct cpu_emitter *e, struct cpu_stage *s);
+void cpu_pack_embed(struct cpu_emitter *e, struct cpu_stage *s);
 /* The bodies. */
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
@@ -218,8 +240,8 @@ struct cpu_companion {
     LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
 };
 enum cpu_beside_parameter {
-    CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_EDGES,
-    CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
+    CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_WEIGHTS,
+    CPU_BESIDE_EDGES, CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
 };
 struct cpu_companion_block {
     struct cpu_block block;

@@ -185,7 +185,7 @@ static void emit_unrolled(struct cpu_run *r, const struct sweep *w)
                 at.v_list = NULL;
             } else {
                 cpu_emit_step(r, &w->scans[i], &at);
-                cpu_swap_carries(r, &w->scans[i]);
+                cpu_swap_carries(r, &w->scans[i], NULL);
             }
             cpu_emit_barrier(r);
         }

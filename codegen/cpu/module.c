@@ -114,15 +114,16 @@ static enum gruc_status check(const struct cpu_emitter *e, struct gruc_diag *dia
     return status;
 }
 
-/* What emission leaves to do: inline the steps, promote the few variables, merge what is computed
- * twice. Blocks are already scheduled, so nothing is vectorized, unrolled or moved; the code
- * generator itself moves out of loops what has room in registers. */
+/* What emission leaves to do: make equal functions one, inline the steps, promote the few
+ * variables, merge what is computed twice. Blocks are already scheduled, so nothing is vectorized,
+ * unrolled or moved; the code generator itself moves out of loops what has room in registers. */
+#define PASSES "always-inline,globaldce,function(sroa,early-cse)"
 static enum gruc_status optimize(struct cpu_module *m, struct gruc_diag *diag)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(
-        m->emitter.module, "always-inline,globaldce,function(sroa,early-cse)", m->target.machine,
-        options);
+    const char *passes = m->emitter.has_shared ? "mergefunc," PASSES : PASSES;
+    LLVMErrorRef error =
+        LLVMRunPasses(m->emitter.module, passes, m->target.machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (error == NULL)
         return GRUC_OK;

@@ -53,14 +53,13 @@ static void find_largest(struct cpu_emitter *e, const struct cpu_packed *packed,
 
 /* One gate's weights as integers, given the largest of each column; the sum of each column. */
 static void pack_gate(struct cpu_emitter *e, const struct cpu_packed *packed, size_t gate,
-                      const float *largest, uint32_t *sum)
+                      const float *largest, uint32_t *sum, unsigned char *to)
 {
     gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
     size_t lanes = packed->lanes, group = packed->panel, gates = packed->product->n_ops;
     for (size_t k = 0; k < packed->product->depth; k++) {
         const float *row = cpu_weight_rows(e, param, k, 1);
-        unsigned char *out = e->blob.bytes + packed->weights +
-                             (k / group * gates + gate) * gate_bytes(packed) + k % group;
+        unsigned char *out = to + (k / group * gates + gate) * gate_bytes(packed) + k % group;
         for (size_t unit = 0; row != NULL && unit < packed->width; unit++) {
             double ratio = largest[unit] > 0 ? (double)row[unit] / (double)largest[unit] : 0;
             int8_t number = (int8_t)nearbyint(ratio * GRUC_INT8_LARGEST);
@@ -81,28 +80,25 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
         return;
     }
     size_t numbers = (bytes + CPU_BLOB_ALIGNMENT - 1) / CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
-    packed->weights = cpu_blob_reserve(&e->blob,
-                                       numbers + 2 * packed->product->n_ops * column_bytes);
+    size_t offset =
+        cpu_blob_reserve(&e->blob, numbers + 2 * packed->product->n_ops * column_bytes);
+    if (e->blob.failed)
+        return;
+    unsigned char *to = e->blob.bytes + offset;
     for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
-        packed->scale[gate] = packed->weights + numbers + 2 * gate * column_bytes;
+        packed->scale[gate] = numbers + 2 * gate * column_bytes;
         packed->start[gate] = packed->scale[gate] + column_bytes;
-        if (e->blob.failed || e->failed)
+        if (e->failed)
             return;
         gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
-        float *scale = (float *)(void *)(e->blob.bytes + packed->scale[gate]);
-        uint32_t *start = (uint32_t *)(void *)(e->blob.bytes + packed->start[gate]);
+        float *scale = (float *)(void *)(to + packed->scale[gate]);
+        uint32_t *start = (uint32_t *)(void *)(to + packed->start[gate]);
         find_largest(e, packed, param, scale);
-        pack_gate(e, packed, gate, scale, start);
+        pack_gate(e, packed, gate, scale, start, to);
         for (size_t unit = 0; unit < packed->width; unit++) {
             scale[unit] = (float)((double)scale[unit] / GRUC_INT8_LARGEST);
             start[unit] = e->target->dot == CPU_DOT_UNSIGNED ? 0u - OFFSET * start[unit] : 0;
         }
-    }
-    size_t from = packed->weights, to = cpu_blob_settle(&e->blob, from);
-    packed->weights = to;
-    for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
-        packed->scale[gate] = packed->scale[gate] - from + to;
-        packed->start[gate] = packed->start[gate] - from + to;
     }
 }
 
@@ -278,6 +274,7 @@ static LLVMValueRef load_column(struct sums *s, size_t offset, LLVMTypeRef eleme
     LLVMValueRef v_unit =
         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * s->block->lanes));
     LLVMValueRef v_offset = l_add(e, l_i64(e, offset), l_mul(e, v_unit, l_i64(e, 4)));
+    v_offset = l_add(e, cpu_piece_offset(e, s->packed->piece), v_offset);
     return l_load(e, l_vector(element, s->block->lanes), l_offset(e, e->v_weights, v_offset), 4);
 }
 
@@ -340,7 +337,8 @@ void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, 
     }
     LLVMValueRef v_offset =
         l_mul(e, block->v_unit, l_i64(e, vector_bytes(packed) / packed->lanes));
-    s.v_weights = l_offset(e, e->v_weights, l_add(e, l_i64(e, packed->weights), v_offset));
+    v_offset = l_add(e, cpu_piece_offset(e, packed->piece), v_offset);
+    s.v_weights = l_offset(e, e->v_weights, v_offset);
     for (unsigned row = 0; row < block->n_rows; row++)
         s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
     start(&s);

@@ -6,8 +6,17 @@
 
 #include "codegen/cpu/emitter.h"
 
+/* What a function was told of a view, or of a piece of a stage's weights. */
+struct cpu_place {
+    const void *what;
+    LLVMValueRef v_base;           /* in the first step, or the offset */
+    LLVMValueRef v_step, v_stride; /* bytes to the next step, NULL: none, and row */
+};
+
 struct cpu_run {
     struct cpu_emitter *e;
+    const struct cpu_place *places; /* of the steps of a scan as a function: all that are not */
+    size_t n_places;                /* v_current's */
     LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given; /* parameters of the group */
     LLVMValueRef v_batch, v_flags, v_state;
     LLVMValueRef v_turned; /* of a single step: whether it walks the units backwards; else NULL */
@@ -69,6 +78,8 @@ struct cpu_position {
  * one, CPU_TILE_OF_ONE the steps of a group of one row. */
 void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cpu_position *at,
                 LLVMValueRef *v_base, LLVMValueRef *v_stride);
+/* Bytes from a view's place in a step to that in the next; NULL: all steps have one. */
+LLVMValueRef cpu_step_bytes(struct cpu_run *r, const struct gruc_view *view);
 void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct cpu_position *at,
                     LLVMValueRef v_rows);
 /* Addresses of all buffers of a group, carved out of the workspace. */
@@ -108,7 +119,16 @@ struct cpu_scan {
 int cpu_scan_begins_in_place(const struct cpu_emitter *e, const struct gruc_stage *scan);
 void cpu_begin_scan(struct cpu_run *r, const struct gruc_stage *scan);
 void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct cpu_position *at);
-void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan);
+/* After a step, or if v_is_odd is true an odd number of them: the copy of each carried value that
+ * was written last is read from now on. NULL: true. */
+void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan, LLVMValueRef v_is_odd);
+/* The steps of a scan, whose stages also compute those of all_scans, and its call as a function of
+ * its own. */
+void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
+                    const struct cpu_scan *all_scans, size_t n_scans, struct cpu_position at,
+                    LLVMValueRef v_steps);
+void cpu_call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                    struct cpu_position at, LLVMValueRef v_steps);
 /* The steps of a tile of scans that need nothing of each other. */
 void cpu_emit_scans(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                     struct cpu_position at, LLVMValueRef v_steps);

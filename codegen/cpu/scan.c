@@ -174,17 +174,44 @@ void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct 
         call_stages(r, scan->steps, scan->stage->body->n_stages, at, r->v_rows);
 }
 
-/* The copy of each carried value that was written is read from now on. */
-void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan)
+void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan, LLVMValueRef v_is_odd)
 {
     struct cpu_emitter *e = r->e;
     for (size_t i = 0; i < scan->stage->n_carries; i++) {
         uint32_t buffer = scan->stage->carries[i].buffer;
         LLVMValueRef v_current = l_load(e, e->t_ptr, r->v_current[buffer], 8);
         LLVMValueRef v_next = l_load(e, e->t_ptr, r->v_next[buffer], 8);
-        l_store(e, v_next, r->v_current[buffer], 8);
-        l_store(e, v_current, r->v_next[buffer], 8);
+        LLVMValueRef v_read = v_next, v_written = v_current;
+        if (v_is_odd != NULL) {
+            v_read = LLVMBuildSelect(e->builder, v_is_odd, v_next, v_current, "");
+            v_written = LLVMBuildSelect(e->builder, v_is_odd, v_current, v_next, "");
+        }
+        l_store(e, v_read, r->v_current[buffer], 8);
+        l_store(e, v_written, r->v_next[buffer], 8);
     }
+}
+
+void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
+                    const struct cpu_scan *all_scans, size_t n_scans, struct cpu_position at,
+                    LLVMValueRef v_steps)
+{
+    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
+    at.way = CPU_STEP;
+    at.v_local = loop.v_index;
+    int is_divided = at.is_alone && at.owner != GRUC_NONE;
+    LLVMBasicBlockRef b_others = is_divided ? cpu_share_begin(r, at.owner) : NULL;
+    at.beside = scan->beside;
+    if (at.beside != NULL)
+        cpu_beside_step(r, scan->beside, loop.v_index, v_steps);
+    cpu_emit_step(r, scan, &at);
+    if (at.beside != NULL)
+        cpu_beside_rest(r, at.beside);
+    cpu_share_end(r, b_others);
+    for (size_t i = 0; i < n_scans; i++)
+        cpu_swap_carries(r, &all_scans[i], NULL);
+    if (!at.is_alone)
+        cpu_emit_barrier(r);
+    l_loop_end(r->e, &loop);
 }
 
 /* The steps of one scan, and of those whose stages are part of its own. All threads swap the
@@ -194,22 +221,16 @@ static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_
 {
     if (scans[0].beside != NULL)
         cpu_beside_begin(r, scans[0].beside, at.is_alone);
-    struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
-    at.way = CPU_STEP;
-    at.v_local = loop.v_index;
-    at.beside = scans[0].beside;
+    if (!cpu_is_shared(r->e, scans[0].stage)) {
+        cpu_emit_steps(r, &scans[0], scans, n_scans, at, v_steps);
+        return;
+    }
     LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
-    if (at.beside != NULL)
-        cpu_beside_step(r, scans[0].beside, loop.v_index, v_steps);
-    cpu_emit_step(r, &scans[0], &at);
-    if (at.beside != NULL)
-        cpu_beside_rest(r, at.beside);
+    cpu_call_steps(r, scans, n_scans, at, v_steps);
     cpu_share_end(r, b_others);
+    LLVMValueRef v_is_odd = LLVMBuildTrunc(r->e->builder, v_steps, r->e->t_i1, "odd");
     for (size_t i = 0; i < n_scans; i++)
-        cpu_swap_carries(r, &scans[i]);
-    if (!at.is_alone)
-        cpu_emit_barrier(r);
-    l_loop_end(r->e, &loop);
+        cpu_swap_carries(r, &scans[i], v_is_odd);
 }
 
 /* Several scans are divided among the threads, which then meet once a tile; the units of a single

@@ -4,8 +4,19 @@
 
 #include <stdio.h>
 
+enum role { LEFT, LOAD, STORE };
+
+/* Whether the row stride is left to the caller. Not that of what only a scan's steps know; but what
+ * a layer reads and writes may be a tile here and the caller's array in an equal layer. */
+static int has_stride(const struct gruc_buffer *buffer, unsigned flags, enum role role)
+{
+    int is_inside = buffer->storage == GRUC_STORE_ROW || buffer->storage == GRUC_STORE_CARRY;
+    return !(flags & CPU_STAGE_INLINE && is_inside) &&
+           !(role == LOAD && buffer->storage == GRUC_STORE_TILE);
+}
+
 static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
-                     const struct gruc_view *view, int is_store)
+                     const struct gruc_view *view, unsigned flags, enum role role)
 {
     if (s->n_edges == CPU_MAX_EDGES || view->buffer == GRUC_NONE) {
         e->failed = 1;
@@ -15,23 +26,23 @@ static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
     const struct gruc_type *type = &e->ir->values[value].type;
     int unpadded = buffer->storage == GRUC_STORE_INPUT || buffer->storage == GRUC_STORE_OUTPUT ||
                    buffer->storage == GRUC_STORE_SEQUENCE || view->step != buffer->width;
-    int is_slice = is_store && buffer->width != type->width;
+    int is_slice = role == STORE && buffer->width != type->width;
     s->edges[s->n_edges++] = (struct cpu_edge){
         .value = value, .view = view, .dtype = buffer->dtype, .width = type->width,
-        .exact = unpadded || is_slice};
+        .exact = unpadded || is_slice, .has_stride = has_stride(buffer, flags, role)};
 }
 
-static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s)
+static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s, unsigned flags)
 {
     const struct gruc_stage *stage = s->stage;
     for (size_t i = 0; i < stage->n_products; i++)
-        add_edge(e, s, stage->products[i].left, &stage->products[i].view, 0);
+        add_edge(e, s, stage->products[i].left, &stage->products[i].view, flags, LEFT);
     s->n_products = s->n_edges;
     for (size_t i = 0; i < stage->n_loads; i++)
-        add_edge(e, s, stage->loads[i].value, &stage->loads[i].view, 0);
+        add_edge(e, s, stage->loads[i].value, &stage->loads[i].view, flags, LOAD);
     s->n_loads = s->n_edges - s->n_products;
     for (size_t i = 0; i < stage->n_stores; i++)
-        add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, 1);
+        add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, flags, STORE);
 }
 
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
@@ -66,42 +77,100 @@ struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage
     return l_loop_begin(e, v_first, v_limit, l_i64(e, 1));
 }
 
+size_t cpu_stage_piece(struct cpu_emitter *e, struct cpu_stage *s, size_t offset, gruc_ref param)
+{
+    if (s->n_pieces == CPU_MAX_PIECES) {
+        e->failed = 1;
+        return 0;
+    }
+    s->pieces[s->n_pieces] = (struct cpu_stage_piece){.offset = offset, .param = param};
+    return s->n_pieces++;
+}
+
+LLVMValueRef cpu_piece_offset(const struct cpu_emitter *e, size_t piece)
+{
+    return LLVMGetParam(e->function, CPU_STAGE_PIECES + (unsigned)piece);
+}
+
+static void pack_pieces(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    if (s->stage->kind == GRUC_STAGE_SWEEP)
+        cpu_pack_sweep(e, s);
+    else if (s->stage->kind == GRUC_STAGE_EMBED)
+        cpu_pack_embed(e, s);
+}
+
+/* Answers the number of the first parameter that stands for the companion. */
+static unsigned begin_function(struct cpu_emitter *e, struct cpu_stage *s,
+                               const struct cpu_stage *companion, struct l_function *out)
+{
+    LLVMTypeRef parameters[CPU_STAGE_PARAMETERS] = {e->t_ptr, e->t_i64, e->t_i1};
+    unsigned count = CPU_STAGE_PIECES;
+    for (size_t i = 0; i < s->n_pieces; i++)
+        parameters[count++] = e->t_i64;
+    for (size_t i = 0; i < s->n_edges; i++)
+        parameters[count++] = e->t_ptr;
+    if (s->is_listed)
+        parameters[count++] = e->t_ptr;
+    if (e->info->unit_threads > 1) {
+        parameters[count++] = e->t_i64;
+        parameters[count++] = e->t_i64;
+    }
+    for (size_t i = 0; i < s->n_edges; i++)
+        if (s->edges[i].has_stride)
+            parameters[count++] = e->t_i64;
+    unsigned own = count;
+    if (companion != NULL)
+        count += cpu_companion_parameters(e, companion, parameters + own);
+    char name[32];
+    snprintf(name, sizeof name, "stage%u", e->n_stages++);
+    *out = l_function_begin(e, name, parameters, count);
+    s->function = out->function;
+    s->type = out->type;
+    return own;
+}
+
+/* In the order of begin_function. */
+static void take_parameters(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    unsigned at = CPU_STAGE_PIECES + (unsigned)s->n_pieces;
+    s->v_rows = LLVMGetParam(s->function, CPU_STAGE_ROWS);
+    s->v_turned = LLVMGetParam(s->function, CPU_STAGE_TURNED);
+    for (size_t i = 0; i < s->n_edges; i++)
+        s->edges[i].v_base = LLVMGetParam(s->function, at++);
+    if (s->is_listed)
+        s->v_list = LLVMGetParam(s->function, at++);
+    if (e->info->unit_threads > 1) {
+        s->v_share = LLVMGetParam(s->function, at++);
+        s->v_shares = LLVMGetParam(s->function, at++);
+    }
+    for (size_t i = 0; i < s->n_edges; i++) {
+        const struct gruc_buffer *buffer = &e->schedule->buffers[s->edges[i].view->buffer];
+        uint64_t bytes = (uint64_t)buffer->stride * cpu_dtype_bytes(buffer->dtype);
+        s->edges[i].v_stride =
+            s->edges[i].has_stride ? LLVMGetParam(s->function, at++) : l_i64(e, bytes);
+    }
+}
+
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     const struct cpu_stage *companion, struct cpu_stage *out)
 {
     *out = (struct cpu_stage){.stage = stage, .is_listed = (flags & CPU_STAGE_LISTED) != 0,
                               .is_companion = (flags & CPU_STAGE_COMPANION) != 0};
-    collect_edges(e, out);
-    if (e->failed)
+    collect_edges(e, out, flags);
+    pack_pieces(e, out);
+    if (e->failed || e->blob.failed) {
+        e->failed = 1;
         return;
-    LLVMTypeRef parameters[CPU_STAGE_MOST] = {
-        e->t_ptr, e->t_i64, e->t_i1, e->t_ptr, e->t_i64, e->t_i64};
-    for (size_t i = 0; i < out->n_edges; i++) {
-        parameters[CPU_STAGE_EDGES + 2 * i] = e->t_ptr;
-        parameters[CPU_STAGE_EDGES + 1 + 2 * i] = e->t_i64;
     }
-    unsigned count = CPU_STAGE_EDGES + 2 * (unsigned)out->n_edges, own = count;
-    if (companion != NULL)
-        count += cpu_companion_parameters(e, companion, parameters + own);
-    char name[32];
-    snprintf(name, sizeof name, "stage%u", e->n_stages++);
-    struct l_function f = l_function_begin(e, name, parameters, count);
-    out->function = f.function;
-    out->type = f.type;
-    l_attribute(e, f.function,
-                flags & CPU_STAGE_INLINE || e->one_step ? "alwaysinline" : "noinline");
-    for (size_t i = 0; i < out->n_edges; i++) {
-        unsigned parameter = (unsigned)(CPU_STAGE_EDGES + 2 * i);
-        out->edges[i].v_base = LLVMGetParam(f.function, parameter);
-        out->edges[i].v_stride = LLVMGetParam(f.function, parameter + 1);
-    }
+    struct l_function f;
+    unsigned own = begin_function(e, out, companion, &f);
+    int is_called = !(flags & CPU_STAGE_INLINE) && (cpu_is_shared(e, stage) || !e->one_step);
+    l_attribute(e, f.function, is_called ? "noinline" : "alwaysinline");
+    take_parameters(e, out);
     /* A listed stage outside a scan may have no row at all. */
-    int is_one_row = e->one_step && (!out->is_listed || flags & CPU_STAGE_INLINE);
-    out->v_rows = is_one_row ? l_i64(e, 1) : LLVMGetParam(f.function, CPU_STAGE_ROWS);
-    out->v_turned = LLVMGetParam(f.function, CPU_STAGE_TURNED);
-    out->v_list = LLVMGetParam(f.function, CPU_STAGE_LIST);
-    out->v_share = LLVMGetParam(f.function, CPU_STAGE_SHARE);
-    out->v_shares = LLVMGetParam(f.function, CPU_STAGE_SHARES);
+    if (e->one_step && (!out->is_listed || flags & CPU_STAGE_INLINE))
+        out->v_rows = l_i64(e, 1);
     if (companion != NULL)
         out->companion = cpu_companion_bind(e, f.function, own, companion);
     if (stage->kind == GRUC_STAGE_REDUCE)

@@ -9,13 +9,13 @@
 
 /* NEAR_BYTES: what can be counted on of the nearest cache. HOST_SUMS: of a block beside which one of
  * a companion is computed; together they keep the multipliers busy. */
-enum { MAX_PRODUCTS = 8, NEAR_BYTES = 28 * 1024, HOST_SUMS = 6 };
+enum { NEAR_BYTES = 28 * 1024, HOST_SUMS = 6 };
 
 struct sweep {
     struct cpu_emitter *e;
     struct cpu_stage *s;
     unsigned lanes;
-    struct cpu_packed *packed;
+    const struct cpu_packed *packed;
     size_t host; /* the product beside which a companion's blocks are computed; n_products: none */
     int is_hosting; /* now */
     LLVMValueRef *values;
@@ -328,31 +328,30 @@ static void emit_all_rows(struct sweep *w)
     emit_units(w, &(struct rows){.v_first = v_many, .v_limit = v_all, .count = 1});
 }
 
-void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
+void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s)
 {
-    struct sweep w = {.e = e, .s = s, .lanes = lanes_for(e, s->stage->width)};
-    if (s->stage->n_products > MAX_PRODUCTS) {
-        e->failed = 1;
-        return;
-    }
-    w.packed = GRUC_NEW_ARRAY(e->arena, struct cpu_packed, s->stage->n_products);
-    w.host = cpu_companion_host(s->stage);
-    if (w.packed == NULL) {
+    s->lanes = lanes_for(e, s->stage->width);
+    s->packed = GRUC_NEW_ARRAY(e->arena, struct cpu_packed, s->stage->n_products);
+    if (s->packed == NULL) {
         e->failed = 1;
         return;
     }
     for (size_t i = 0; i < s->stage->n_products; i++)
-        cpu_pack_product(e, &s->stage->products[i], s->stage->width, w.lanes, s->is_companion,
-                         &w.packed[i]);
-    s->packed = w.packed;
+        cpu_pack_product(e, s, &s->stage->products[i], &s->packed[i]);
+    cpu_pack_operands(e, s);
+}
+
+void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    struct sweep w = {.e = e, .s = s, .lanes = s->lanes, .packed = s->packed,
+                      .host = cpu_companion_host(s->stage)};
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = (uint32_t)w.n_values++;
     for (size_t i = 0; i < s->n_loads; i++)
         e->local[s->edges[s->n_products + i].value] = (uint32_t)w.n_values++;
     w.values = calloc(w.n_values * CPU_MAX_ROWS * CPU_MAX_VECTORS + 1, sizeof *w.values);
-    if (w.values == NULL || e->blob.failed || e->failed) {
+    if (w.values == NULL) {
         e->failed = 1;
-        free(w.values);
         return;
     }
     if (s->stage->n_products == 0)

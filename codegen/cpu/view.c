@@ -146,10 +146,42 @@ static void locate_sequence(struct cpu_run *r, const struct gruc_view *view,
         *v_stride = view->reversed ? LLVMBuildNeg(e->builder, v_step, "") : v_step;
 }
 
+LLVMValueRef cpu_step_bytes(struct cpu_run *r, const struct gruc_view *view)
+{
+    struct cpu_emitter *e = r->e;
+    const struct gruc_buffer *buffer = &e->schedule->buffers[view->buffer];
+    uint64_t bytes = cpu_dtype_bytes(buffer->dtype);
+    LLVMValueRef v_row, v_step = l_i64(e, view->step * bytes);
+    if (buffer->storage == GRUC_STORE_TILE)
+        return l_mul(e, r->v_rows, l_i64(e, buffer->stride * bytes));
+    if (!view->stepped)
+        return NULL;
+    if (buffer->storage == GRUC_STORE_INPUT || buffer->storage == GRUC_STORE_OUTPUT)
+        cpu_port_strides(r, buffer, view->step, &v_row, &v_step);
+    return view->reversed ? LLVMBuildNeg(e->builder, v_step, "") : v_step;
+}
+
+/* What the function knows of a view or a piece because it was told; NULL: it was not. */
+static const struct cpu_place *find_place(const struct cpu_run *r, const void *what)
+{
+    for (size_t i = 0; i < r->n_places; i++)
+        if (r->places[i].what == what)
+            return &r->places[i];
+    return NULL;
+}
+
 void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cpu_position *at,
                 LLVMValueRef *v_base, LLVMValueRef *v_stride)
 {
     struct cpu_emitter *e = r->e;
+    const struct cpu_place *place = find_place(r, view);
+    if (place != NULL) {
+        *v_base = place->v_base;
+        *v_stride = place->v_stride;
+        if (place->v_step != NULL)
+            *v_base = l_offset(e, *v_base, l_mul(e, at->v_local, place->v_step));
+        return;
+    }
     const struct gruc_buffer *buffer = &e->schedule->buffers[view->buffer];
     uint64_t bytes = cpu_dtype_bytes(buffer->dtype);
     *v_base = r->v_base[view->buffer];
@@ -173,6 +205,12 @@ void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cp
     }
 }
 
+static LLVMValueRef piece_offset(struct cpu_run *r, const struct cpu_stage_piece *piece)
+{
+    const struct cpu_place *place = find_place(r, piece);
+    return place != NULL ? place->v_base : l_i64(r->e, piece->offset);
+}
+
 void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct cpu_position *at,
                     LLVMValueRef v_rows)
 {
@@ -183,15 +221,22 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
                                        : LLVMBuildTrunc(e->builder,
                                                         l_add(e, at->v_tile_first, at->v_local),
                                                         e->t_i1, "turned");
-    LLVMValueRef v_list = at->v_list == NULL ? LLVMConstNull(e->t_ptr) : at->v_list;
-    LLVMValueRef arguments[CPU_STAGE_MOST] = {
-        e->v_weights, v_rows, v_turned, v_list, at->is_alone ? l_i64(e, 0) : r->v_share,
-        at->is_alone ? l_i64(e, 1) : r->v_shares};
-    for (size_t i = 0; i < s->n_edges; i++) {
-        LLVMValueRef *edge = &arguments[CPU_STAGE_EDGES + 2 * i];
-        cpu_locate(r, s->edges[i].view, at, &edge[0], &edge[1]);
+    LLVMValueRef arguments[CPU_STAGE_PARAMETERS] = {e->v_weights, v_rows, v_turned};
+    LLVMValueRef v_strides[CPU_MAX_EDGES];
+    unsigned count = CPU_STAGE_PIECES;
+    for (size_t i = 0; i < s->n_pieces; i++)
+        arguments[count++] = piece_offset(r, &s->pieces[i]);
+    for (size_t i = 0; i < s->n_edges; i++)
+        cpu_locate(r, s->edges[i].view, at, &arguments[count++], &v_strides[i]);
+    if (s->is_listed)
+        arguments[count++] = at->v_list;
+    if (e->info->unit_threads > 1) {
+        arguments[count++] = at->is_alone ? l_i64(e, 0) : r->v_share;
+        arguments[count++] = at->is_alone ? l_i64(e, 1) : r->v_shares;
     }
-    unsigned count = CPU_STAGE_EDGES + 2 * (unsigned)s->n_edges;
+    for (size_t i = 0; i < s->n_edges; i++)
+        if (s->edges[i].has_stride)
+            arguments[count++] = v_strides[i];
     if (s->companion != NULL)
         count += cpu_beside_arguments(at->beside, &arguments[count]);
     LLVMValueRef v_begin = cpu_profile_begin(r);

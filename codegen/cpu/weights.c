@@ -48,9 +48,10 @@ static void pack_lanes(enum gruc_weights weights, const float *from, size_t coun
     }
 }
 
-/* The weights at k of begin to end, of which rows holds the first of each gate. */
+/* The weights at k of begin to end, of which rows holds the first of each gate, to the piece at
+ * to. */
 static void pack_part(const struct cpu_packed *packed, const float *const *rows,
-                      const size_t *columns, size_t begin, size_t end, unsigned char *blob)
+                      const size_t *columns, size_t begin, size_t end, unsigned char *to)
 {
     const struct gruc_product *product = packed->product;
     size_t width = packed->width, lanes = packed->lanes, panel = packed->panel;
@@ -58,8 +59,7 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
     size_t gate_step = cpu_weights_gate_bytes(packed);
     for (size_t first = 0, v = 0; first < width; first += lanes, v++) {
         size_t count = width - first < lanes ? width - first : lanes;
-        unsigned char *out = blob + packed->weights + v / panel * panel_bytes(packed) +
-                             v % panel * number;
+        unsigned char *out = to + v / panel * panel_bytes(packed) + v % panel * number;
         for (size_t k = begin; k < end; k++)
             for (size_t gate = 0; gate < product->n_ops; gate++)
                 pack_lanes(product->weights, rows[gate] + (k - begin) * columns[gate] + first,
@@ -68,8 +68,9 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
 }
 
 /* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it; gates come
- * before k where there are blocks of one gate. A few k at a time, so that each piece read or written is some cache lines long. */
-static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
+ * before k where there are blocks of one gate. A few k at a time, so that each piece read or written
+ * is some cache lines long. */
+static void pack_weights(struct cpu_emitter *e, const struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;
     size_t panel = packed->panel, depth = product->depth, columns[CPU_MAX_GATES], bytes;
@@ -79,7 +80,7 @@ static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
         e->failed = 1;
         return;
     }
-    packed->weights = cpu_blob_reserve(&e->blob, bytes);
+    size_t offset = cpu_blob_reserve(&e->blob, bytes);
     if (e->blob.failed)
         return;
     for (size_t k = 0, end; k < depth; k = end) {
@@ -91,43 +92,61 @@ static void pack_weights(struct cpu_emitter *e, struct cpu_packed *packed)
             if (rows[gate] == NULL)
                 return;
         }
-        pack_part(packed, rows, columns, k, end, e->blob.bytes);
+        pack_part(packed, rows, columns, k, end, e->blob.bytes + offset);
     }
-    packed->weights = cpu_blob_settle(&e->blob, packed->weights);
 }
 
-static void pack_biases(struct cpu_emitter *e, struct cpu_packed *packed)
+/* After the weights in the piece that starts at first; equal biases, such as zeros, are one. */
+static void pack_biases(struct cpu_emitter *e, size_t first, struct cpu_packed *packed)
 {
+    size_t bytes = packed->width * sizeof(float);
     for (size_t gate = 0; gate < packed->product->n_ops; gate++) {
         const struct gruc_op *op = &e->ir->ops[packed->product->ops[gate]];
         packed->bias[gate] = SIZE_MAX;
         if (op->n_operands < 3)
             continue;
-        size_t bytes = packed->width * sizeof(float);
-        size_t offset = cpu_blob_reserve(&e->blob, bytes + CPU_VECTOR_PAD * sizeof(float));
-        const float *row = cpu_weight_rows(e, op->operands[2], 0, 1);
-        if (e->blob.failed || row == NULL)
+        const float *bias = cpu_weight_rows(e, op->operands[2], 0, 1);
+        if (bias == NULL)
             return;
-        memcpy(e->blob.bytes + offset, row, bytes);
-        packed->bias[gate] = cpu_blob_settle(&e->blob, offset);
+        for (size_t i = 0; i < gate && packed->bias[gate] == SIZE_MAX; i++)
+            if (packed->bias[i] != SIZE_MAX &&
+                memcmp(e->blob.bytes + first + packed->bias[i], bias, bytes) == 0)
+                packed->bias[gate] = packed->bias[i];
+        if (packed->bias[gate] != SIZE_MAX)
+            continue;
+        size_t offset = cpu_blob_reserve(&e->blob, bytes + CPU_VECTOR_PAD * sizeof(float));
+        if (e->blob.failed)
+            return;
+        memcpy(e->blob.bytes + offset, bias, bytes);
+        packed->bias[gate] = offset - first;
     }
 }
 
-void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
-                      unsigned lanes, int by_gate, struct cpu_packed *out)
+void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
+                      const struct gruc_product *product, struct cpu_packed *out)
 {
-    *out = (struct cpu_packed){.product = product, .width = width, .lanes = lanes,
-                               .by_gate = by_gate,
-                               .panel = cpu_weights_panel(product, width, lanes)};
+    uint32_t width = s->stage->width;
+    *out = (struct cpu_packed){.product = product, .by_gate = s->is_companion, .width = width,
+                               .lanes = s->lanes,
+                               .panel = cpu_weights_panel(product, width, s->lanes)};
     if (product->n_ops > CPU_MAX_GATES) {
         e->failed = 1;
         return;
     }
+    size_t first = cpu_blob_reserve(&e->blob, 0);
     if (product->weights == GRUC_WEIGHTS_INT8)
         cpu_pack_quantized(e, out);
     else
         pack_weights(e, out);
-    pack_biases(e, out);
+    pack_biases(e, first, out);
+    if (e->blob.failed || e->failed)
+        return;
+    out->piece = cpu_stage_piece(e, s, cpu_blob_settle(&e->blob, first), GRUC_NONE);
+}
+
+static LLVMValueRef piece_of(const struct cpu_emitter *e, const struct cpu_packed *packed)
+{
+    return packed->v_piece != NULL ? packed->v_piece : cpu_piece_offset(e, packed->piece);
 }
 
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
@@ -135,7 +154,7 @@ LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed 
 {
     uint64_t unit_bytes = panel_bytes(packed) / packed->panel / packed->lanes;
     LLVMValueRef v_offset = l_mul(e, v_unit, l_i64(e, unit_bytes));
-    return l_offset(e, e->v_weights, l_add(e, l_i64(e, packed->weights), v_offset));
+    return l_offset(e, e->v_weights, l_add(e, piece_of(e, packed), v_offset));
 }
 
 /* A bf16 number is the upper half of its float32, so two vectors come from one load. */
@@ -209,6 +228,8 @@ LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packe
     LLVMTypeRef type = l_vector(e->t_float, packed->lanes);
     if (packed->bias[gate] == SIZE_MAX)
         return LLVMConstNull(type);
-    LLVMValueRef v_offset = l_add(e, l_i64(e, packed->bias[gate]), l_mul(e, v_unit, l_i64(e, 4)));
+    LLVMValueRef v_bias = l_add(e, piece_of(e, packed),
+                                l_i64(e, packed->bias[gate]));
+    LLVMValueRef v_offset = l_add(e, v_bias, l_mul(e, v_unit, l_i64(e, 4)));
     return l_load(e, type, l_offset(e, e->v_weights, v_offset), 4);
 }

@@ -14,17 +14,18 @@ struct cpu_packed {
     unsigned lanes;               /* units in a vector */
     int by_gate;                  /* all k of a gate before the next gate */
     unsigned panel;               /* vectors, of int8 numbers k, that lie side by side in a lane */
-    size_t weights;               /* offset in the packed weights */
-    size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
+    LLVMValueRef v_piece;         /* of a companion: the offset that its host was told */
+    size_t piece;                 /* of the stage: the weights, and in it from their start on, */
     size_t scale[CPU_MAX_GATES];  /* of int8: a number a unit, and what its sum starts from */
     size_t start[CPU_MAX_GATES];
+    size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
 };
 
 /* A block that does not have all vectors has a multiple of so many. */
 unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes);
-/* Appends the product's weights and biases to the packed weights. */
-void cpu_pack_product(struct cpu_emitter *e, const struct gruc_product *product, uint32_t width,
-                      unsigned lanes, int by_gate, struct cpu_packed *out);
+/* Appends the weights and biases of a product of the stage to the packed weights. */
+void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
+                      const struct gruc_product *product, struct cpu_packed *out);
 /* Where the weights of unit v_unit begin, which starts a panel. */
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit);
