@@ -198,7 +198,9 @@ unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage 
 {
     unsigned count = CPU_BESIDE_EDGES + (unsigned)stage->n_edges;
     for (unsigned i = 0; i < count; i++)
-        types[i] = i == CPU_BESIDE_LIMIT || i == CPU_BESIDE_ROWS ? e->t_i64 : e->t_ptr;
+        types[i] = i == CPU_BESIDE_LIMIT || i == CPU_BESIDE_ROWS || i == CPU_BESIDE_WEIGHTS
+                       ? e->t_i64
+                       : e->t_ptr;
     return count;
 }
 

@@ -438,6 +438,7 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
     begin_scans(r, group);
     if (is_unrolled(e, group)) {
         emit_unrolled(r, &w);
+        r->has_steps = 1;
         return;
     }
     struct cpu_position at = {.v_total = cpu_steps_value(r, group->steps)};
@@ -530,7 +531,12 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
     }
     *out_type = f.type;
     l_function_end(e, &f);
-    if (e->one_step)
+    if (e->one_step) {
         l_attribute(e, f.function, "alwaysinline");
+    } else if (!r.has_steps && !any_masked(e->schedule)) {
+        /* All loops that count are in functions that it calls: this compiles faster as it stands. */
+        l_attribute(e, f.function, "optnone");
+        l_attribute(e, f.function, "noinline");
+    }
     return f.function;
 }

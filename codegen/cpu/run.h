@@ -26,6 +26,7 @@ struct cpu_run {
     LLVMValueRef v_share, v_shares;    /* which thread this is of how many */
     LLVMValueRef barrier;              /* the function that waits for them; NULL: not emitted yet */
     LLVMTypeRef barrier_type;
+    int has_steps;                     /* of a scan in the function */
     LLVMValueRef v_tile_list, v_valid_list, v_masked_list; /* room for lists of rows */
     LLVMValueRef v_valid_count, v_masked_count;            /* and for how many are on them */
 };

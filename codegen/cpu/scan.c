@@ -221,8 +221,9 @@ static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_
 {
     if (scans[0].beside != NULL)
         cpu_beside_begin(r, scans[0].beside, at.is_alone);
-    if (!cpu_is_shared(r->e, scans[0].stage)) {
+    if (!cpu_is_shared(r->e, scans[0].stage) && scans[0].beside == NULL) {
         cpu_emit_steps(r, &scans[0], scans, n_scans, at, v_steps);
+        r->has_steps = 1;
         return;
     }
     LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
