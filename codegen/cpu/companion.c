@@ -276,11 +276,11 @@ void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone
     uint64_t vectors = (packed->width + packed->lanes - 1) / packed->lanes;
     LLVMValueRef v_columns = l_i64(e, vectors * packed->product->n_ops);
     LLVMValueRef v_blocks = l_mul(e, row_blocks(e, beside->v_rows), v_columns);
-    beside->v_begin = l_i64(e, 0);
-    beside->v_end = v_blocks;
+    LLVMValueRef v_begin = l_i64(e, 0);
+    v[CPU_BESIDE_LIMIT] = v_blocks;
     if (!is_alone)
-        cpu_share_of(e, r->v_share, r->v_shares, v_blocks, &beside->v_begin, &beside->v_end);
-    l_store(e, beside->v_begin, beside->v_next, 8);
+        cpu_share_of(e, r->v_share, r->v_shares, v_blocks, &v_begin, &v[CPU_BESIDE_LIMIT]);
+    l_store(e, v_begin, beside->v_next, 8);
     v[CPU_BESIDE_NEXT] = beside->v_next;
     v[CPU_BESIDE_ROWS] = beside->v_rows;
     v[CPU_BESIDE_WEIGHTS] = l_i64(e, beside->stage->pieces[packed->piece].offset);
@@ -290,16 +290,6 @@ void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone
         cpu_locate(r, beside->stage->edges[i].view, &beside->at, &v[CPU_BESIDE_EDGES + i],
                    &v_stride);
     }
-}
-
-void cpu_beside_step(struct cpu_run *r, struct cpu_beside *beside, LLVMValueRef v_step,
-                     LLVMValueRef v_steps)
-{
-    struct cpu_emitter *e = r->e;
-    LLVMValueRef v_count = LLVMBuildSub(e->builder, beside->v_end, beside->v_begin, "");
-    LLVMValueRef v_due = l_mul(e, v_count, l_add(e, v_step, l_i64(e, 1)));
-    v_due = LLVMBuildUDiv(e->builder, v_due, v_steps, "");
-    beside->v_arguments[CPU_BESIDE_LIMIT] = l_add(e, beside->v_begin, v_due);
 }
 
 unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out)

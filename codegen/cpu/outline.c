@@ -125,14 +125,11 @@ static void pass_beside(struct outline *o, const struct cpu_beside *beside)
 {
     unsigned count = CPU_BESIDE_EDGES + (unsigned)beside->stage->n_edges;
     o->beside = *beside;
-    pass(o, beside->v_next, &o->beside.v_next);
-    pass_variable(o, beside->v_begin, &o->beside.v_begin);
-    pass_variable(o, beside->v_end, &o->beside.v_end);
     for (unsigned i = 0; i < count; i++) {
         LLVMValueRef *inner = &o->beside.v_arguments[i];
         if (i == CPU_BESIDE_WEIGHTS || i >= CPU_BESIDE_EDGES)
             pass(o, *inner, inner);
-        else if (i != CPU_BESIDE_LIMIT)
+        else
             pass_variable(o, *inner, inner);
     }
 }

@@ -93,7 +93,6 @@ struct cpu_beside {
     LLVMValueRef v_list;          /* room for its rows' list, of a listed one */
     struct cpu_position at;       /* where the companion is */
     LLVMValueRef v_rows;          /* its rows there */
-    LLVMValueRef v_begin, v_end;  /* this thread's blocks of them */
     LLVMValueRef v_arguments[CPU_BESIDE_MOST];
     LLVMValueRef rest;            /* function that computes those due */
     LLVMTypeRef rest_type;
@@ -102,9 +101,7 @@ struct cpu_beside {
 int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu_beside **out);
 /* Before the steps of a tile, at and v_rows being set. */
 void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone);
-/* Before each step: so many blocks are due after it. After it: those that are still left. */
-void cpu_beside_step(struct cpu_run *r, struct cpu_beside *beside, LLVMValueRef v_step,
-                     LLVMValueRef v_steps);
+/* After the steps: the blocks that are left. */
 void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside);
 /* Appends a stage's arguments for it; answers how many. */
 unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out);

@@ -201,17 +201,29 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
     int is_divided = at.is_alone && at.owner != GRUC_NONE;
     LLVMBasicBlockRef b_others = is_divided ? cpu_share_begin(r, at.owner) : NULL;
     at.beside = scan->beside;
-    if (at.beside != NULL)
-        cpu_beside_step(r, scan->beside, loop.v_index, v_steps);
     cpu_emit_step(r, scan, &at);
-    if (at.beside != NULL)
-        cpu_beside_rest(r, at.beside);
     cpu_share_end(r, b_others);
     for (size_t i = 0; i < n_scans; i++)
         cpu_swap_carries(r, &all_scans[i], NULL);
     if (!at.is_alone)
         cpu_emit_barrier(r);
     l_loop_end(r->e, &loop);
+}
+
+/* The steps as a function of its own, which is told where things are. */
+static void call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                       struct cpu_position at, LLVMValueRef v_steps)
+{
+    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
+    cpu_call_steps(r, scans, n_scans, at, v_steps);
+    if (scans[0].beside != NULL)
+        cpu_beside_rest(r, scans[0].beside);
+    cpu_share_end(r, b_others);
+    LLVMValueRef v_is_odd = LLVMBuildTrunc(r->e->builder, v_steps, r->e->t_i1, "odd");
+    for (size_t i = 0; i < n_scans; i++)
+        cpu_swap_carries(r, &scans[i], v_is_odd);
+    if (scans[0].beside != NULL && !at.is_alone)
+        cpu_emit_barrier(r);
 }
 
 /* The steps of one scan, and of those whose stages are part of its own. All threads swap the
@@ -221,17 +233,12 @@ static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_
 {
     if (scans[0].beside != NULL)
         cpu_beside_begin(r, scans[0].beside, at.is_alone);
-    if (!cpu_is_shared(r->e, scans[0].stage) && scans[0].beside == NULL) {
-        cpu_emit_steps(r, &scans[0], scans, n_scans, at, v_steps);
-        r->has_steps = 1;
+    if (scans[0].beside != NULL || cpu_is_shared(r->e, scans[0].stage)) {
+        call_steps(r, scans, n_scans, at, v_steps);
         return;
     }
-    LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
-    cpu_call_steps(r, scans, n_scans, at, v_steps);
-    cpu_share_end(r, b_others);
-    LLVMValueRef v_is_odd = LLVMBuildTrunc(r->e->builder, v_steps, r->e->t_i1, "odd");
-    for (size_t i = 0; i < n_scans; i++)
-        cpu_swap_carries(r, &scans[i], v_is_odd);
+    cpu_emit_steps(r, &scans[0], scans, n_scans, at, v_steps);
+    r->has_steps = 1;
 }
 
 /* Several scans are divided among the threads, which then meet once a tile; the units of a single
