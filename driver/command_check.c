@@ -157,12 +157,14 @@ static enum gruc_status check_backend(struct check *check, const char *name)
     GRUC_TRY(gruc_model_jit(check->handle, &check->options, &module));
     memset(check->worst, 0, check->info->n_outputs * sizeof *check->worst);
     enum gruc_status status = GRUC_OK;
-    if (check->options.weights_type != GRUC_WEIGHTS_TYPE_INT8) {
+    enum gruc_weights_type type = check->options.weights_type;
+    if (type != GRUC_WEIGHTS_TYPE_INT8 && type != GRUC_WEIGHTS_TYPE_BF16) {
         status = compare_all(check, module);
         if (status == GRUC_OK)
             report_outputs(check, name);
     } else if (!check->cli->json) {
-        printf("%-8s not compared with ref: int8 has an error of its own, see below\n", name);
+        printf("%-8s not compared with ref: %s has an error of its own, see below\n", name,
+               type == GRUC_WEIGHTS_TYPE_INT8 ? "int8" : "bf16");
     }
     if (status == GRUC_OK)
         status = report_bits(check, name, module);

@@ -50,8 +50,8 @@ enum gruc_status gruc_compile_choose(struct gruc_compilation *compilation, const
                                      int for_files, const struct gruc_backend **out);
 enum gruc_status gruc_compile_jit(struct gruc_compilation *compilation,
                                   struct gruc_model_handle *handle, struct grt_module **out);
-/* The same with the weights rounded to the type of the options first: for back ends that store
- * float32 only, the numbers that narrowed code computes. */
+/* The same with the weights rounded to the type of the options first where only weights are: for
+ * back ends that store float32 only, the numbers that narrowed code computes. */
 enum gruc_status gruc_compile_jit_rounded(struct gruc_compilation *compilation,
                                           struct gruc_model_handle *handle,
                                           struct grt_module **out);

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[GRUC_WEIGHTS_COUNT] = {"auto", "f32", "bf16", "f16",
-                                                      "int8"};
+static const char *const names[GRUC_WEIGHTS_COUNT] = {"auto", "f32",  "bf16",
+                                                      "f16",  "int8", "bf16_dot"};
 
 const char *gruc_narrow_name(enum gruc_weights weights)
 {
@@ -36,9 +36,15 @@ uint32_t gruc_narrow_bytes(enum gruc_weights weights)
     return weights == GRUC_WEIGHTS_F32 ? 4 : weights == GRUC_WEIGHTS_INT8 ? 1 : 2;
 }
 
-uint32_t gruc_quantized_width(uint32_t width)
+int gruc_narrow_quantizes(enum gruc_weights weights)
 {
-    return (width / 16 + (width % 16 != 0)) * 8 + 1;
+    return weights == GRUC_WEIGHTS_INT8 || weights == GRUC_WEIGHTS_BF16_DOT;
+}
+
+uint32_t gruc_quantized_width(enum gruc_weights weights, uint32_t width)
+{
+    uint32_t sixteens = width / 16 + (width % 16 != 0);
+    return weights == GRUC_WEIGHTS_INT8 ? sixteens * 8 + 1 : sixteens * 16;
 }
 
 int32_t gruc_quantized_largest(uint32_t width)
@@ -69,6 +75,11 @@ uint16_t gruc_bf16_from_float(float x)
     if ((bits & INT32_MAX) > EXPONENT) /* a payload that is lost must not leave infinity */
         return (uint16_t)(bits >> 16 | ((bits & 0x7f0000) == 0 ? 0x40 : 0));
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+uint16_t gruc_bf16_dot_from_float(float x)
+{
+    return fabsf(x) < GRUC_BF16_DOT_LEAST ? 0 : gruc_bf16_from_float(x);
 }
 
 float gruc_float_from_bf16(uint16_t x)
@@ -164,7 +175,7 @@ static enum gruc_status round_tensor(struct gruc_ir *ir, int64_t number, enum gr
 
 enum gruc_status gruc_ir_round_weights(struct gruc_ir *ir, enum gruc_weights weights)
 {
-    if (weights != GRUC_WEIGHTS_BF16 && weights != GRUC_WEIGHTS_F16)
+    if (weights != GRUC_WEIGHTS_F16)
         return GRUC_OK;
     unsigned char *rounded = GRUC_NEW_ARRAY(ir->arena, unsigned char, ir->n_tensors);
     if (rounded == NULL)

@@ -13,7 +13,8 @@ enum gruc_weights {
     GRUC_WEIGHTS_F32,
     GRUC_WEIGHTS_BF16,
     GRUC_WEIGHTS_F16,
-    GRUC_WEIGHTS_INT8, /* times a scale for each column; by a left operand of 16-bit integers */
+    GRUC_WEIGHTS_INT8,     /* times a scale for each column; by a left operand of 16-bit integers */
+    GRUC_WEIGHTS_BF16_DOT, /* by a left operand of bf16 numbers, in pairs; wished for as BF16 */
     GRUC_WEIGHTS_COUNT
 };
 const char *gruc_narrow_name(enum gruc_weights weights);
@@ -35,9 +36,17 @@ float gruc_float_from_half(uint16_t x);
 /* What a weight is worth once stored as BF16 or F16; itself in the other types. */
 float gruc_narrow_round(enum gruc_weights weights, float x);
 
-/* 32-bit integers of a quantized row of width numbers: two bytes each, in whichever form the target
- * multiplies, up to a multiple of sixteen, and last the float32 scale. */
-uint32_t gruc_quantized_width(uint32_t width);
+/* What a product multiplies by these weights: rows of another form than float32, by `quantize`. */
+int gruc_narrow_quantizes(enum gruc_weights weights);
+/* Of BF16_DOT: as BF16, but 0 for numbers below the least, so that no sum of products is ever
+ * denormal: those are multiples of 2^-126. */
+uint16_t gruc_bf16_dot_from_float(float x);
+#define GRUC_BF16_DOT_LEAST 0x1p-56f
+
+/* 32-bit integers of a quantized row of width numbers, a multiple of sixteen of them in whichever
+ * form the target multiplies: of INT8 two bytes each, and last the float32 scale; of BF16_DOT up to
+ * four bytes each. */
+uint32_t gruc_quantized_width(enum gruc_weights weights, uint32_t width);
 /* The largest absolute value of its integers: as many bits as a sum of width products with 8-bit
  * weights leaves room for in 32, and two signed bytes can hold. */
 int32_t gruc_quantized_largest(uint32_t width);
@@ -48,7 +57,8 @@ enum { GRUC_INT8_LARGEST = 127 };
 int gruc_tensor_fits(const struct gruc_tensor *tensor, enum gruc_weights weights, int exact);
 
 /* Replaces what products multiply by, GRU kernels included, by its rounded copy in ir's arena where
- * the type can hold it: the model that narrowed code computes. Before any pass. */
+ * the type can hold it and only weights are rounded: the model that code with F16 computes. Before
+ * any pass. */
 enum gruc_status gruc_ir_round_weights(struct gruc_ir *ir, enum gruc_weights weights);
 
 #endif

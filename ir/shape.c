@@ -117,13 +117,14 @@ static const char *infer_matmul(const struct gruc_ir *ir, const struct gruc_op *
     const struct gruc_type *x = type_of(ir, op, 0), *weight = type_of(ir, op, 1);
     *type = *x;
     type->width = weight->width;
-    int quantized = gruc_op_weights(op) == GRUC_WEIGHTS_INT8;
+    enum gruc_weights weights = gruc_op_weights(op);
+    int quantized = gruc_narrow_quantizes(weights);
     type->dtype = GRUC_FLOAT32;
     if (x->dtype != (quantized ? GRUC_INT32 : GRUC_FLOAT32) || weight->dtype != GRUC_FLOAT32)
         return quantized ? "its operand is not quantized" : "an operand is not float32";
     if (weight->axes != 0)
         return "its second operand is not a matrix";
-    if (x->width != (quantized ? gruc_quantized_width(weight->rows) : weight->rows))
+    if (x->width != (quantized ? gruc_quantized_width(weights, weight->rows) : weight->rows))
         return "the width of x differs from the rows of the matrix";
     if (op->n_operands < 3)
         return NULL;
@@ -196,7 +197,7 @@ static const char *infer_quantize(const struct gruc_ir *ir, const struct gruc_op
     *type = *type_of(ir, op, 0);
     enum gruc_dtype from = type->dtype;
     type->dtype = GRUC_INT32;
-    type->width = gruc_quantized_width(type->width);
+    type->width = gruc_quantized_width(gruc_op_weights(op), type->width);
     return from == GRUC_FLOAT32 ? NULL : "its operand is not float32";
 }
 

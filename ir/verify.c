@@ -18,6 +18,7 @@ static const struct {
     {GRUC_OP_PARAM, BIT(TENSOR) | BIT(ROW) | BIT(COLUMN), 0},
     {GRUC_OP_CONSTANT, BIT(VALUE), 0},
     {GRUC_OP_MATMUL, 0, BIT(WEIGHTS)},
+    {GRUC_OP_QUANTIZE, BIT(WEIGHTS), 0},
     {GRUC_OP_EMBED, 0, BIT(WRAP)},
     {GRUC_OP_ONE_HOT, BIT(WIDTH), 0},
     {GRUC_OP_BATCH_NORM, BIT(EPSILON), 0},
@@ -110,6 +111,8 @@ static enum gruc_status check_attributes(struct verifier *verifier, const struct
         enum gruc_weights weights = gruc_op_weights(op);
         REQUIRE(verifier, weights > GRUC_WEIGHTS_F32 && weights < GRUC_WEIGHTS_COUNT,
                 "there is no such type of weights");
+        REQUIRE(verifier, op->code != GRUC_OP_QUANTIZE || gruc_narrow_quantizes(weights),
+                "weights of this type multiply rows as they are");
     }
     if (required & BIT(RULE)) {
         int64_t rule = gruc_op_integer(op, GRUC_ATTRIBUTE_RULE, -1);

@@ -163,8 +163,11 @@ check check-int8 0 "$gruc" check "$co2" --weights-type=int8
 says check-int8-is-not-judged out 'not compared with ref'
 says check-int8-is-measured out 'int8 weights: max abs'
 check check-bf16 0 "$gruc" check "$co2" --weights-type=bf16
-says check-bf16-is-judged out 'forecast  *worst error .*ok'
+says check-bf16-is-not-judged out 'not compared with ref: bf16'
 says check-bf16-is-measured out 'bf16 weights: max abs'
+check check-f16 0 "$gruc" check "$co2" --weights-type=f16
+says check-f16-is-judged out 'forecast  *worst error .*ok'
+says check-f16-is-measured out 'f16 *weights: max abs'
 check check-calibrate 0 "$gruc" check "$co2" --calibrate "$examples/co2/x.npy"
 for type in f32 bf16 f16 int8; do
   says check-calibrate-$type out "$type *weights: max abs"
@@ -175,6 +178,9 @@ check weights-type 2 "$gruc" run "$co2" --weights-type=int4 --input x.npy
 check inspect-int8 0 "$gruc" inspect "$co2" --weights-type=int8
 says inspect-int8-product out 'over 32 (int8, 3072 bytes)'
 says inspect-f32-product out 'over 3 (f32, '
+check inspect-bf16 0 "$gruc" inspect "$co2" --weights-type=bf16
+says inspect-bf16-product out 'over 32 (bf16_dot, 6144 bytes)'
+says inspect-bf16-small-product out 'over 3 (bf16, '
 check dump-int8 0 "$gruc" compile "$co2" -o narrow.o --weights-type=int8 --dump-after=narrow_products
 says dump-int8 err 'weights="int8"'
 check bench 0 "$gruc" bench "$cases/k2_gru_defaults.yaml" --batch=1 --steps=10 --json

@@ -118,7 +118,7 @@ verify inspect-json-words grep -q '"tuning":{"row_vectors":5,.*"gain_percent":12
 check without 0 "$gruc" compile wide.yaml -o one.o
 verify without-it-is-not-read cmp -s one.o untuned.o
 
-# ---- the same with narrow weights, whose blocks have a multiple of vectors ----
+# ---- the same with narrow weights ----
 for type in bf16 f16 int8; do
   run_type() {
     "$gruc" run wide.yaml --weights-type=$type --input "$x" --output "g$1.npy" --output "d$1.npy" \

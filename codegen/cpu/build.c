@@ -154,6 +154,18 @@ LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef ov
     return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
 }
 
+LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef *arguments,
+                           unsigned count)
+{
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, NULL, 0), types[4];
+    LLVMGetParamTypes(type, types);
+    for (unsigned i = 0; i < count; i++)
+        arguments[i] = LLVMBuildBitCast(e->builder, arguments[i], types[i], "");
+    return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
+}
+
 LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name)
 {
     return LLVMAppendBasicBlockInContext(e->context, e->function, name);

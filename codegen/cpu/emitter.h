@@ -94,6 +94,10 @@ void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer, int is_write);
 LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);
 LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
                          LLVMValueRef *arguments, unsigned count);
+/* One of a target's own, without overloads; arguments of other vector types are taken by their
+ * bits. */
+LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef *arguments,
+                           unsigned count);
 LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name);
 LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid);
 unsigned cpu_dtype_bytes(enum gruc_dtype dtype);

@@ -21,6 +21,7 @@ struct sums {
     const struct gruc_product *product;
     const struct cpu_packed *packed;
     unsigned gates;
+    int is_by_pairs, has_dots;           /* of k; by an instruction */
     LLVMValueRef v_sum[MAX_SUMS];        /* [range][row][vector][gate] */
     unsigned first_range, n_ranges;      /* accumulated at once */
     struct place at;                     /* of k = 0 */
@@ -48,40 +49,74 @@ static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w,
     return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x, w, ""), sum, "");
 }
 
-/* Adds the products at k, counted from place, of one range. */
-static void add_products(struct sums *s, unsigned range, const struct place *at, uint32_t k)
+/* sum + x1 w1 + x0 w0, rounded after each: by one instruction, which takes the upper numbers first
+ * and would make zeros of denormal ones, of which there are none. */
+static LLVMValueRef multiply_pairs(struct sums *s, LLVMValueRef x, LLVMValueRef w,
+                                   LLVMValueRef sum)
+{
+    unsigned lanes = s->block->lanes;
+    const char *name = lanes == 16  ? "llvm.x86.avx512bf16.dpbf16ps.512"
+                       : lanes == 8 ? "llvm.x86.avx512bf16.dpbf16ps.256"
+                                    : "llvm.x86.avx512bf16.dpbf16ps.128";
+    LLVMValueRef operands[3] = {sum, x, w};
+    return l_instruction(s->e, name, operands, 3);
+}
+
+/* Bytes that the numbers of a row take at each step. */
+static uint64_t left_bytes(const struct sums *s)
+{
+    return s->has_dots ? 4 : (uint64_t)4 * s->packed->group;
+}
+
+/* Adds the products of step k, counted from place, to one range: those of its numbers i, or of both
+ * at once. */
+static void add_products(struct sums *s, unsigned range, const struct place *at, uint32_t k,
+                         unsigned i)
 {
     struct cpu_emitter *e = s->e;
-    unsigned lanes = s->block->lanes;
+    uint64_t offset = k * left_bytes(s) + (uint64_t)i * 4;
     LLVMValueRef v_x[CPU_MAX_ROWS];
     for (unsigned row = 0; row < s->block->n_rows; row++) {
-        LLVMValueRef address = l_offset(e, at->v_left[row], l_i64(e, (uint64_t)k * 4));
-        v_x[row] = l_splat(e, l_load(e, e->t_float, address, 4), lanes);
+        LLVMValueRef v_at = l_offset(e, at->v_left[row], l_i64(e, offset));
+        LLVMValueRef v = l_load(e, s->has_dots ? e->t_i32 : e->t_float, v_at, 4);
+        v_x[row] = l_splat(e, v, s->block->lanes);
     }
     for (unsigned gate = 0; gate < s->gates; gate++)
         for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
-            LLVMValueRef w = cpu_load_weights(e, s->packed, at->v_weights, vector, gate, k);
+            struct cpu_weights_place place = {vector, gate, k, i};
+            LLVMValueRef w = cpu_load_weights(e, s->packed, at->v_weights, &place);
             for (unsigned row = 0; row < s->block->n_rows; row++) {
                 LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
-                *sum = multiply_add(s, v_x[row], w, *sum);
+                *sum = s->has_dots ? multiply_pairs(s, v_x[row], w, *sum)
+                                   : multiply_add(s, v_x[row], w, *sum);
             }
         }
+}
+
+/* Step k: of pairs the second number first, as the instruction for both does. The last step of
+ * others may have one number only. */
+static void add_group(struct sums *s, unsigned range, const struct place *at, uint32_t k)
+{
+    unsigned group = s->has_dots ? 1 : s->packed->group;
+    for (unsigned i = 0; i < group; i++)
+        if (s->is_by_pairs || k * group + i < s->product->depth)
+            add_products(s, range, at, k, s->is_by_pairs ? group - 1 - i : i);
 }
 
 /* Step i of every range that is accumulated at once and has that many. */
 static void add_step(struct sums *s, const struct place *at, uint32_t i)
 {
-    uint32_t depth = s->product->depth;
     for (unsigned range = 0; range < s->n_ranges; range++) {
-        uint32_t begin = gruc_sum_range_begin(depth, s->first_range + range);
-        uint32_t end = gruc_sum_range_begin(depth, s->first_range + range + 1);
+        uint32_t begin = cpu_weights_range_begin(s->packed, s->first_range + range);
+        uint32_t end = cpu_weights_range_begin(s->packed, s->first_range + range + 1);
         if (i < end - begin)
-            add_products(s, range, at, begin + i);
+            add_group(s, range, at, begin + i);
     }
 }
 
 /* A loop over steps [first, limit), unroll of them a round, of one product or of two side by side.
- * Its variables are what addresses are made of, so that nothing is left to simplify. */
+ * Its variables are what addresses are made of, so that nothing is left to simplify: two products
+ * have rows of the same form. */
 struct k_loop {
     struct cpu_emitter *e;
     struct sums *parts[2];
@@ -95,7 +130,7 @@ static void begin_rounds(struct k_loop *loop, LLVMBasicBlockRef b_before,
                          LLVMValueRef *v_weights)
 {
     struct cpu_emitter *e = loop->e;
-    LLVMValueRef v_first = l_i64(e, (uint64_t)loop->first * 4);
+    LLVMValueRef v_first = l_i64(e, loop->first * left_bytes(loop->parts[0]));
     loop->v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
     LLVMAddIncoming(loop->v_index, &v_first, &b_before, 1);
     for (unsigned part = 0; part < loop->n_parts; part++) {
@@ -129,7 +164,7 @@ static void add_rounds(struct k_loop *loop)
 static void end_rounds(struct k_loop *loop)
 {
     struct cpu_emitter *e = loop->e;
-    LLVMValueRef v_step = l_i64(e, (uint64_t)loop->unroll * 4);
+    LLVMValueRef v_step = l_i64(e, loop->unroll * left_bytes(loop->parts[0]));
     LLVMValueRef v_next = l_next(e, LLVMBuildNUWAdd(e->builder, loop->v_index, v_step, ""));
     LLVMAddIncoming(loop->v_index, &v_next, &loop->b_loop, 1);
     for (unsigned part = 0; part < loop->n_parts; part++) {
@@ -141,8 +176,8 @@ static void end_rounds(struct k_loop *loop)
             LLVMAddIncoming(loop->v_sums[part][i], &s->v_sum[i], &loop->b_loop, 1);
     }
     LLVMBasicBlockRef b_after = l_block(e, "after");
-    LLVMValueRef v_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_next,
-                                        l_i64(e, (uint64_t)loop->limit * 4), "");
+    LLVMValueRef v_limit = l_i64(e, loop->limit * left_bytes(loop->parts[0]));
+    LLVMValueRef v_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_next, v_limit, "");
     LLVMBuildCondBr(e->builder, v_more, loop->b_loop, b_after);
     LLVMPositionBuilderAtEnd(e->builder, b_after);
 }
@@ -187,13 +222,15 @@ static uint32_t straight_depth(const struct sums *s)
 /* The steps from first on. */
 static void accumulate(struct sums *s, uint32_t first)
 {
-    uint32_t depth = s->product->depth, shortest = UINT32_MAX, longest = 0;
+    uint32_t shortest = UINT32_MAX, longest = 0;
     for (unsigned range = 0; range < s->n_ranges; range++) {
-        uint32_t length = gruc_sum_range_begin(depth, s->first_range + range + 1) -
-                          gruc_sum_range_begin(depth, s->first_range + range);
+        uint32_t length = cpu_weights_range_begin(s->packed, s->first_range + range + 1) -
+                          cpu_weights_range_begin(s->packed, s->first_range + range);
         shortest = length < shortest ? length : shortest;
         longest = length > longest ? length : longest;
     }
+    if (!s->is_by_pairs && s->product->depth % s->packed->group != 0)
+        shortest--;
     unsigned unroll = steps_of_round(sum_count(s));
     uint32_t done = first;
     if (shortest > first + straight_depth(s))
@@ -207,7 +244,8 @@ static void accumulate(struct sums *s, uint32_t first)
         add_step(s, &s->at, i);
 }
 
-/* Sums start from the bias in the first range, from zero in the others. */
+/* Sums start from the bias in the first range, from zero in the others. Pairs all start from zero,
+ * so that no sum of theirs is denormal. */
 static void start(struct sums *s)
 {
     struct cpu_emitter *e = s->e;
@@ -220,9 +258,21 @@ static void start(struct sums *s)
                     LLVMValueRef v_unit =
                         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
                     *sum_at(s, range, row, vector, gate) =
-                        s->first_range + range == 0 ? cpu_load_bias(e, s->packed, gate, v_unit)
-                                                    : v_zero;
+                        s->first_range + range == 0 && !s->is_by_pairs
+                            ? cpu_load_bias(e, s->packed, gate, v_unit)
+                            : v_zero;
                 }
+}
+
+/* The first range's sum, with the bias where it did not start from it. */
+static LLVMValueRef first_sum(struct sums *s, LLVMValueRef sum, unsigned gate, unsigned vector)
+{
+    struct cpu_emitter *e = s->e;
+    if (!s->is_by_pairs || s->packed->bias[gate] == SIZE_MAX)
+        return sum;
+    LLVMValueRef v_unit =
+        l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * s->block->lanes));
+    return LLVMBuildFAdd(e->builder, sum, cpu_load_bias(e, s->packed, gate, v_unit), "");
 }
 
 /* Adds the sums of the ranges just accumulated to the matmul operations' values. */
@@ -239,7 +289,7 @@ static void join(struct sums *s)
                     LLVMValueRef *slot = &s->block->values[index];
                     LLVMValueRef sum = *sum_at(s, range, row, vector, gate);
                     *slot = s->first_range + range == 0
-                                ? sum
+                                ? first_sum(s, sum, gate, vector)
                                 : LLVMBuildFAdd(e->builder, *slot, sum, "");
                 }
 }
@@ -248,7 +298,9 @@ static int prepare(struct cpu_emitter *e, struct cpu_block *block, size_t produc
                    const struct cpu_packed *packed, struct sums *out)
 {
     *out = (struct sums){.e = e, .block = block, .product = packed->product, .packed = packed,
-                         .gates = (unsigned)packed->product->n_ops};
+                         .gates = (unsigned)packed->product->n_ops,
+                         .is_by_pairs = packed->product->weights == GRUC_WEIGHTS_BF16_DOT,
+                         .has_dots = cpu_weights_are_dots(e, packed)};
     const struct cpu_edge *edge = &block->stage->edges[product];
     out->at.v_weights = cpu_weights_address(e, packed, block->v_unit);
     for (unsigned row = 0; row < block->n_rows; row++)
@@ -265,7 +317,7 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
         e->failed = 1;
         return;
     }
-    unsigned ranges = gruc_sum_ranges(s.product->depth);
+    unsigned ranges = cpu_weights_ranges(packed);
     unsigned each = block->n_rows * block->n_vectors * s.gates;
     /* All ranges at once are independent chains for one row; else one after the other. */
     int at_once = ranges * each <= e->target->registers - 4;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows as integers: the number nearest to L x / m, ties to even, where m is the largest absolute
+/* Rows in the form that narrow weights multiply.
+ * For int8, integers: the number nearest to L x / m, ties to even, where m is the largest absolute
  * value of the row, at least 2^-100, and L that of its integers. A row with an infinity or a NaN
- * gets a NaN for its scale, so all that is computed from it is NaN. */
+ * gets a NaN for its scale, so all that is computed from it is NaN.
+ * For bf16, numbers of that type (gruc_bf16_dot_from_float), in 16 bits where an instruction
+ * multiplies those, else as float32. */
 #include "codegen/cpu/quantized.h"
 
 #include <string.h>
@@ -144,12 +147,65 @@ static void quantize_row(struct quantization *q, LLVMValueRef v_to)
     LLVMValueRef v_scale = LLVMBuildFDiv(e->builder, v_largest, v_integer, "");
     LLVMValueRef v_fault = LLVMBuildFSub(e->builder, v_largest, v_largest, "");
     v_scale = LLVMBuildFAdd(e->builder, v_scale, v_fault, "");
-    uint64_t scale_at = (gruc_quantized_width(width) - 1) * sizeof(float);
+    uint64_t scale_at = (gruc_quantized_width(GRUC_WEIGHTS_INT8, width) - 1) * sizeof(float);
     l_store(e, v_scale, l_offset(e, v_to, l_i64(e, scale_at)), 4);
+}
+
+/* Zero for what is too small; to nearest, ties to even, by adding half of the last place that
+ * stays; a NaN, which could become infinite so, is one of upper bits only. */
+static LLVMValueRef round_units(struct quantization *q, LLVMValueRef v)
+{
+    struct cpu_emitter *e = q->e;
+    LLVMBuilderRef builder = e->builder;
+    LLVMValueRef v_least = l_splat(e, LLVMConstReal(e->t_float, GRUC_BF16_DOT_LEAST), LANES);
+    LLVMValueRef v_half = l_splat(e, LLVMConstInt(e->t_i32, 0x7fff, 0), LANES);
+    LLVMValueRef v_16 = l_splat(e, LLVMConstInt(e->t_i32, 16, 0), LANES);
+    LLVMValueRef v_1 = l_splat(e, LLVMConstInt(e->t_i32, 1, 0), LANES);
+    LLVMValueRef v_nan = l_splat(e, LLVMConstInt(e->t_i32, 0x7fc00000, 0), LANES);
+    LLVMValueRef v_size = l_intrinsic(e, "llvm.fabs", q->numbers, &v, 1);
+    LLVMValueRef v_is_small = LLVMBuildFCmp(builder, LLVMRealOLT, v_size, v_least, "");
+    LLVMValueRef v_is_nan = LLVMBuildFCmp(builder, LLVMRealUNO, v, v, "");
+    v = LLVMBuildBitCast(builder, v, q->integers, "");
+    LLVMValueRef v_odd = LLVMBuildAnd(builder, LLVMBuildLShr(builder, v, v_16, ""), v_1, "");
+    v = LLVMBuildAdd(builder, LLVMBuildAdd(builder, v, v_half, ""), v_odd, "");
+    v = LLVMBuildSelect(builder, v_is_nan, v_nan, v, "");
+    return LLVMBuildSelect(builder, v_is_small, LLVMConstNull(q->integers), v, "");
+}
+
+static void store_rounded(struct quantization *q, LLVMValueRef v_to, LLVMValueRef v_unit,
+                          unsigned valid)
+{
+    struct cpu_emitter *e = q->e;
+    LLVMValueRef v = round_units(q, load_units(q, v_unit, valid));
+    if (e->target->dot == CPU_DOT_BF16) {
+        LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), LANES);
+        LLVMValueRef v_16 = l_splat(e, LLVMConstInt(e->t_i32, 16, 0), LANES);
+        v = LLVMBuildTrunc(e->builder, LLVMBuildLShr(e->builder, v, v_16, ""), pairs, "");
+        l_store(e, v, l_offset(e, v_to, l_mul(e, v_unit, l_i64(e, 2))), 2);
+        return;
+    }
+    LLVMValueRef v_upper = l_splat(e, LLVMConstInt(e->t_i32, 0xffff0000, 0), LANES);
+    v = LLVMBuildAnd(e->builder, v, v_upper, "");
+    l_store(e, v, l_offset(e, v_to, l_mul(e, v_unit, l_i64(e, 4))), 4);
+}
+
+static void round_row(struct quantization *q, LLVMValueRef v_to)
+{
+    struct cpu_emitter *e = q->e;
+    unsigned width = q->from->width, whole = width / LANES * LANES, looped = 0;
+    if (whole > STRAIGHT) {
+        looped = whole;
+        struct l_loop loop = l_loop_begin(e, l_i64(e, 0), l_i64(e, whole), l_i64(e, LANES));
+        store_rounded(q, v_to, loop.v_index, LANES);
+        l_loop_end(e, &loop);
+    }
+    for (unsigned unit = looped; unit < width; unit += LANES)
+        store_rounded(q, v_to, l_i64(e, unit), valid_at(q, unit));
 }
 
 void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s)
 {
+    int by_largest = gruc_op_weights(&e->ir->ops[s->stage->ops[0]]) == GRUC_WEIGHTS_INT8;
     struct quantization q = {.e = e, .from = &s->edges[0],
                              .integers = l_vector(e->t_i32, LANES),
                              .numbers = l_vector(e->t_float, LANES)};
@@ -159,6 +215,7 @@ void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s)
     LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
     q.v_from = l_offset(e, q.from->v_base, l_mul(e, v_row, q.from->v_stride));
     for (size_t i = 1; i < s->n_edges; i++)
-        quantize_row(&q, l_offset(e, s->edges[i].v_base, l_mul(e, v_row, s->edges[i].v_stride)));
+        (by_largest ? quantize_row : round_row)(
+            &q, l_offset(e, s->edges[i].v_base, l_mul(e, v_row, s->edges[i].v_stride)));
     l_loop_end(e, &loop);
 }

@@ -19,20 +19,20 @@ unsigned cpu_quantized_planes(const struct cpu_target *target)
 
 uint64_t cpu_quantized_plane(uint32_t depth)
 {
-    return (gruc_quantized_width(depth) - 1) * sizeof(int32_t) / 2;
+    return (gruc_quantized_width(GRUC_WEIGHTS_INT8, depth) - 1) * sizeof(int32_t) / 2;
 }
 
 /* ---- packing ---- */
 
 static uint32_t groups_of(const struct cpu_packed *packed)
 {
-    return (packed->product->depth + packed->panel - 1) / packed->panel;
+    return (packed->product->depth + packed->group - 1) / packed->group;
 }
 
 /* Bytes of one gate's weights at one group of k, for a vector of units; a byte for each k. */
 static uint64_t gate_bytes(const struct cpu_packed *packed)
 {
-    return (uint64_t)packed->lanes * packed->panel;
+    return (uint64_t)packed->lanes * packed->group;
 }
 
 static uint64_t vector_bytes(const struct cpu_packed *packed)
@@ -56,7 +56,7 @@ static void pack_gate(struct cpu_emitter *e, const struct cpu_packed *packed, si
                       const float *largest, uint32_t *sum, unsigned char *to)
 {
     gruc_ref param = e->ir->ops[packed->product->ops[gate]].operands[1];
-    size_t lanes = packed->lanes, group = packed->panel, gates = packed->product->n_ops;
+    size_t lanes = packed->lanes, group = packed->group, gates = packed->product->n_ops;
     for (size_t k = 0; k < packed->product->depth; k++) {
         const float *row = cpu_weight_rows(e, param, k, 1);
         unsigned char *out = to + (k / group * gates + gate) * gate_bytes(packed) + k % group;
@@ -74,7 +74,7 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
     size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes, bytes;
     size_t column_bytes = (vectors * packed->lanes * sizeof(float) + CPU_BLOB_ALIGNMENT - 1) /
                           CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
-    packed->panel = cpu_quantized_group(e->target);
+    packed->group = cpu_quantized_group(e->target);
     if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
         e->failed = 1;
         return;
@@ -120,13 +120,15 @@ static LLVMTypeRef integers(const struct sums *s)
     return l_vector(s->e->t_i32, s->block->lanes);
 }
 
-static LLVMValueRef call(struct cpu_emitter *e, const char *name, LLVMTypeRef *overloads,
-                         size_t n_overloads, LLVMValueRef *arguments, unsigned count)
+static LLVMValueRef call_sdot(struct sums *s, LLVMTypeRef bytes, LLVMValueRef *arguments)
 {
+    struct cpu_emitter *e = s->e;
+    const char *name = "llvm.aarch64.neon.sdot";
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overloads, n_overloads);
-    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, overloads, n_overloads);
-    return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
+    LLVMTypeRef overloads[2] = {integers(s), bytes};
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overloads, 2);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, overloads, 2);
+    return LLVMBuildCall2(e->builder, type, function, arguments, 3, "");
 }
 
 /* Pairs of 16-bit integers in 32-bit lanes without an instruction for their dot product. */
@@ -150,13 +152,12 @@ static LLVMValueRef add_pairs(struct sums *s, LLVMValueRef x, LLVMValueRef w, LL
     } names[] = {{4, "llvm.x86.sse2.pmadd.wd"}, {8, "llvm.x86.avx2.pmadd.wd"},
                  {16, "llvm.x86.avx512.pmaddw.d.512"}};
     struct cpu_emitter *e = s->e;
-    LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), 2 * s->block->lanes);
     LLVMValueRef v = NULL, operands[2];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (e->target->dot == CPU_DOT_PAIRS && names[i].lanes == s->block->lanes) {
-            operands[0] = LLVMBuildBitCast(e->builder, x, pairs, "");
+            operands[0] = x;
             operands[1] = w;
-            v = call(e, names[i].name, NULL, 0, operands, 2);
+            v = l_instruction(e, names[i].name, operands, 2);
         }
     if (v == NULL)
         v = multiply_pairs(s, x, LLVMBuildBitCast(e->builder, w, integers(s), ""));
@@ -170,16 +171,15 @@ static LLVMValueRef add_dots(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLV
     unsigned lanes = s->block->lanes;
     LLVMTypeRef bytes = l_vector(e->t_i8, 4 * lanes);
     if (e->target->dot == CPU_DOT_UNSIGNED) {
-        LLVMValueRef operands[3] = {sum, x, LLVMBuildBitCast(e->builder, w, integers(s), "")};
-        return call(e, lanes == 16  ? "llvm.x86.avx512.vpdpbusd.512"
-                       : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256"
-                                    : "llvm.x86.avx512.vpdpbusd.128",
-                    NULL, 0, operands, 3);
+        LLVMValueRef operands[3] = {sum, x, w};
+        const char *name = lanes == 16  ? "llvm.x86.avx512.vpdpbusd.512"
+                           : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256"
+                                        : "llvm.x86.avx512.vpdpbusd.128";
+        return l_instruction(e, name, operands, 3);
     }
     if (e->target->dot == CPU_DOT_SIGNED) {
-        LLVMTypeRef overloads[2] = {integers(s), bytes};
         LLVMValueRef operands[3] = {sum, w, LLVMBuildBitCast(e->builder, x, bytes, "")};
-        return call(e, "llvm.aarch64.neon.sdot", overloads, 2, operands, 3);
+        return call_sdot(s, bytes, operands);
     }
     return add_pairs(s, x, w, sum);
 }
@@ -192,11 +192,11 @@ static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate,
     uint64_t fixed = vector * vector_bytes(s->packed) + gate * gate_bytes(s->packed);
     LLVMValueRef v_offset = l_add(e, l_mul(e, v_group, l_i64(e, gate_bytes(s->packed) * s->gates)),
                                   l_i64(e, fixed));
-    unsigned count = s->block->lanes * s->packed->panel;
+    unsigned count = s->block->lanes * s->packed->group;
     LLVMValueRef v =
         l_load(e, l_vector(e->t_i8, count), l_offset(e, s->v_weights, v_offset), 4);
     LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), count);
-    return s->packed->panel == 2 ? LLVMBuildSExt(e->builder, v, pairs, "") : v;
+    return s->packed->group == 2 ? LLVMBuildSExt(e->builder, v, pairs, "") : v;
 }
 
 /* Plane by plane: registers hold the rows of one at a time. */
@@ -295,7 +295,8 @@ static void finish(struct sums *s)
 {
     struct cpu_emitter *e = s->e;
     LLVMTypeRef numbers = l_vector(e->t_float, s->block->lanes);
-    uint64_t scale_at = (gruc_quantized_width(s->packed->product->depth) - 1) * sizeof(float);
+    uint64_t width = gruc_quantized_width(GRUC_WEIGHTS_INT8, s->packed->product->depth);
+    uint64_t scale_at = (width - 1) * sizeof(float);
     for (unsigned row = 0; row < s->block->n_rows; row++) {
         LLVMValueRef v_at = l_offset(e, s->v_left[row], l_i64(e, scale_at));
         LLVMValueRef v_row = l_splat(e, l_load(e, e->t_float, v_at, 4), s->block->lanes);

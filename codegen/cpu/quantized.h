@@ -15,7 +15,7 @@ unsigned cpu_quantized_group(const struct cpu_target *target);
 unsigned cpu_quantized_planes(const struct cpu_target *target);
 uint64_t cpu_quantized_plane(uint32_t depth);
 
-/* Appends 8-bit weights and what comes with them; fills in panel, scale and start. */
+/* Appends 8-bit weights and what comes with them; fills in group, scale and start. */
 void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed);
 /* The product's sums as values of its matmul operations. */
 void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,

@@ -34,27 +34,26 @@ static unsigned gates_of(const struct sweep *w, unsigned *ranges)
         if (product->weights == GRUC_WEIGHTS_INT8)
             n *= cpu_quantized_planes(w->e->target);
         gates = n > gates ? n : gates;
-        unsigned r = gruc_sum_ranges(product->depth);
+        unsigned r = cpu_weights_ranges(&w->packed[i]);
         *ranges = r > *ranges ? r : *ranges;
     }
     return gates;
 }
 
-/* Vectors of which a block has a multiple, unless it has all. */
-static unsigned panel_of(const struct sweep *w)
-{
-    unsigned panel = 1;
-    for (size_t i = 0; i < w->s->stage->n_products; i++)
-        if (w->packed[i].product->weights != GRUC_WEIGHTS_INT8 && w->packed[i].panel > panel)
-            panel = w->packed[i].panel;
-    return panel;
-}
-
-static int has_integers(const struct sweep *w)
+static int has_weights(const struct sweep *w, enum gruc_weights weights)
 {
     int has = 0;
     for (size_t i = 0; i < w->s->stage->n_products; i++)
-        has |= w->s->stage->products[i].weights == GRUC_WEIGHTS_INT8;
+        has |= w->s->stage->products[i].weights == weights;
+    return has;
+}
+
+/* Whether weights become float32 in operations of their own. */
+static int has_widening(const struct sweep *w)
+{
+    int has = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        has |= cpu_weights_are_widened(w->e, &w->packed[i]);
     return has;
 }
 
@@ -84,35 +83,39 @@ static unsigned wanted_vectors(const struct sweep *w, unsigned rows)
 }
 
 /* Vectors of a block of some rows: as many sums as keep the multipliers busy (each waits four
- * cycles for the one before it), few enough to stay in registers. */
+ * cycles for the one before it, or six where it is by pairs), few enough to stay in registers. */
 static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
 {
     unsigned ranges, gates = gates_of(w, &ranges);
     unsigned vectors = (w->s->stage->width + w->lanes - 1) / w->lanes;
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
-    unsigned room = w->e->target->registers - 4, panel = panel_of(w), best = panel;
+    unsigned room = w->e->target->registers - 4, best = 1;
     if (rows == 1 && hosts(w)) {
-        unsigned few = (HOST_SUMS / gates + panel - 1) / panel * panel;
-        return few < panel ? panel : few > CPU_MAX_VECTORS ? CPU_MAX_VECTORS : few;
+        unsigned few = HOST_SUMS / gates;
+        return few < 1 ? 1 : few > CPU_MAX_VECTORS ? CPU_MAX_VECTORS : few;
     }
-    if (rows == 1 && one_vector_stays(w, gates))
-        return panel;
+    if (rows == 1 && !has_widening(w) && one_vector_stays(w, gates))
+        return 1;
     unsigned each = rows * gates * (rows == 1 ? ranges : 1); /* sums of a vector */
     unsigned wanted = wanted_vectors(w, rows);
-    if (wanted > 0 && wanted % panel == 0 && wanted <= vectors && each * wanted <= room)
+    if (wanted > 0 && wanted <= vectors && each * wanted <= room)
         return wanted;
-    /* More sums only make longer code and, of one row, fewer blocks to walk to and fro. */
-    unsigned most = rows > 1 || has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
-    double best_cost = 1e30;
-    for (unsigned q = panel; q <= CPU_MAX_VECTORS && q <= vectors; q += panel) {
-        if (q > panel && (each * q > room || rows * gates * q > most))
+    /* More sums only make longer code and, of one row, fewer blocks to walk to and fro; but they
+     * fill the time that halves take to become float32. */
+    int has_integers = has_weights(w, GRUC_WEIGHTS_INT8);
+    unsigned most = rows > 1 || has_integers ? 12 : 4 + 4 * w->e->target->fma_rate;
+    if (rows > 1 && has_weights(w, GRUC_WEIGHTS_F16))
+        most = 24;
+    double best_cost = 1e30, latency = w->e->target->dot == CPU_DOT_BF16 ? 6.0 : 4.0;
+    for (unsigned q = 1; q <= CPU_MAX_VECTORS && q <= vectors; q++) {
+        if (q > 1 && (each * q > room || rows * gates * q > most))
             break;
         double cost = 0;
         for (unsigned left = vectors; left > 0; left -= left < q ? left : q) {
             unsigned now = left < q ? left : q;
             double busy = (double)(each * now) / w->e->target->fma_rate;
-            cost += (busy > 4.0 ? busy : 4.0) + 0.5 * rows;
+            cost += (busy > latency ? busy : latency) + 0.5 * rows;
         }
         if (cost < best_cost - 1e-9) {
             best_cost = cost;
@@ -130,9 +133,9 @@ static unsigned rows_of_block(const struct sweep *w)
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = 4;
     /* Besides the sums, a number of each row and a weight are in registers. */
-    unsigned registers = w->e->target->registers, panel = panel_of(w);
+    unsigned registers = w->e->target->registers;
     for (unsigned rows = wanted; rows > 1; rows /= 2)
-        if (rows * gates * panel <= registers - 4 && rows * gates * panel + rows < registers)
+        if (rows * gates <= registers - 4 && rows * gates + rows < registers)
             return rows;
     return 1;
 }

@@ -38,6 +38,20 @@ static void add_half_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBui
     LLVMBuildRet(builder, LLVMBuildFPExt(builder, LLVMGetParam(function, 0), wide, ""));
 }
 
+/* Rounding to bf16, one instruction where the dot product of bf16 numbers is one as well. */
+static void add_rounding_probe(LLVMContextRef context, LLVMModuleRef module,
+                               LLVMBuilderRef builder, unsigned count)
+{
+    LLVMTypeRef wide = LLVMVectorType(LLVMFloatTypeInContext(context), count);
+    LLVMTypeRef narrow = LLVMVectorType(LLVMBFloatTypeInContext(context), count);
+    LLVMTypeRef bits = LLVMVectorType(LLVMInt16TypeInContext(context), count);
+    LLVMValueRef function =
+        LLVMAddFunction(module, "round", LLVMFunctionType(bits, &wide, 1, 0));
+    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+    LLVMValueRef v = LLVMBuildFPTrunc(builder, LLVMGetParam(function, 0), narrow, "");
+    LLVMBuildRet(builder, LLVMBuildBitCast(builder, v, bits, ""));
+}
+
 /* The sum of products of signed 8-bit integers with others, from which LLVM makes a dot product. */
 static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder,
                           unsigned count, int is_signed)
@@ -60,8 +74,9 @@ static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuil
 /* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
  * compiled and their assembly looked at. */
 static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct cpu_target *target,
-                                         int with_dot)
+                                         enum gruc_weights weights)
 {
+    int is_x86 = strncmp(target->triple, "x86_64", 6) == 0, with_dot = weights == GRUC_WEIGHTS_INT8;
     /* The pattern of a dot product is found by optimizing; the rest is not worth the time. */
     LLVMTargetMachineRef machine = LLVMCreateTargetMachine(
         llvm_target, target->triple, target->cpu, target->features,
@@ -86,11 +101,14 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct
     LLVMValueRef round = LLVMGetIntrinsicDeclaration(module, round_id, &vector, 1);
     LLVMTypeRef round_type = LLVMIntrinsicGetType(context, round_id, &vector, 1);
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
-    int is_arm = strncmp(target->triple, "aarch64", 7) == 0;
     add_half_probe(context, module, builder);
     if (with_dot) {
-        add_dot_probe(context, module, builder, 16, is_arm);
-        add_dot_probe(context, module, builder, 64, is_arm);
+        add_dot_probe(context, module, builder, 16, !is_x86);
+        add_dot_probe(context, module, builder, 64, !is_x86);
+    }
+    if (is_x86 && weights == GRUC_WEIGHTS_BF16) {
+        add_rounding_probe(context, module, builder, 8);
+        add_rounding_probe(context, module, builder, 16);
     }
     LLVMMemoryBufferRef text = NULL;
     char *error = NULL;
@@ -116,7 +134,17 @@ static int uses(const char *assembly, const char *instruction, const char *prefi
     return 0;
 }
 
-static void describe_x86(struct cpu_target *target, const char *assembly)
+/* The instruction for products of 8-bit integers. */
+static enum cpu_dot integer_dot(const char *assembly, int has_zmm, int has_ymm)
+{
+    int has_widest = has_zmm ? uses(assembly, "vpdpbusd", "%zmm") : has_ymm;
+    if (has_widest && uses(assembly, "vpdpbusd", "%xmm"))
+        return CPU_DOT_UNSIGNED;
+    return has_zmm && !uses(assembly, "vpmaddwd", "%zmm") ? CPU_DOT_NONE : CPU_DOT_PAIRS;
+}
+
+static void describe_x86(struct cpu_target *target, const char *assembly,
+                         enum gruc_weights weights)
 {
     int has_zmm = strstr(assembly, "%zmm") != NULL, has_ymm = strstr(assembly, "%ymm") != NULL;
     target->lanes = has_zmm ? 16 : has_ymm ? 8 : 4;
@@ -127,15 +155,17 @@ static void describe_x86(struct cpu_target *target, const char *assembly)
     if (has_zmm)
         target->has_round = 1; /* vrndscaleps */
     target->has_half = strstr(assembly, "vcvtph2ps") != NULL;
-    int widest = has_zmm ? uses(assembly, "vpdpbusd", "%zmm") : has_ymm;
-    target->dot = uses(assembly, "vpdpbusd", "%xmm") && widest ? CPU_DOT_UNSIGNED : CPU_DOT_PAIRS;
-    if (target->dot == CPU_DOT_PAIRS && has_zmm && !uses(assembly, "vpmaddwd", "%zmm"))
-        target->dot = CPU_DOT_NONE;
+    if (weights == GRUC_WEIGHTS_INT8)
+        target->dot = integer_dot(assembly, has_zmm, has_ymm);
+    if (weights == GRUC_WEIGHTS_BF16 && uses(assembly, "vcvtneps2bf16", "%ymm") &&
+        uses(assembly, "vcvtneps2bf16", "%zmm"))
+        target->dot = CPU_DOT_BF16;
 }
 
-/* What multiplies bytes is found out only for 8-bit weights, as it takes a millisecond. */
-static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *target, int with_dot,
-                                 struct gruc_diag *diag)
+/* What multiplies narrow numbers is found out only where they are wanted, as it takes a
+ * millisecond. */
+static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *target,
+                                 enum gruc_weights weights, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
     int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
@@ -147,7 +177,8 @@ static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *t
         target->abi = "lp64d";
         return GRUC_OK;
     }
-    LLVMMemoryBufferRef assembly = is_x86 || is_arm ? compile_probe(llvm_target, target, with_dot) : NULL;
+    LLVMMemoryBufferRef assembly =
+        is_x86 || is_arm ? compile_probe(llvm_target, target, weights) : NULL;
     if (assembly == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                is_x86 || is_arm
@@ -155,7 +186,7 @@ static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *t
                                    : "target '%s' is none of x86_64, aarch64 and riscv64",
                                triple);
     if (is_x86) {
-        describe_x86(target, LLVMGetBufferStart(assembly));
+        describe_x86(target, LLVMGetBufferStart(assembly), weights);
     } else {
         target->has_half = 1;
         if (uses(LLVMGetBufferStart(assembly), "sdot", "v"))
@@ -230,7 +261,7 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
     if (out->machine == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", out->triple);
-    return describe(target, out, wanted->weights == GRUC_WEIGHTS_INT8, diag);
+    return describe(target, out, wanted->weights, diag);
 }
 
 void cpu_target_finish(struct cpu_target *target)

@@ -10,6 +10,7 @@ enum cpu_dot {
     CPU_DOT_PAIRS,    /* pmaddwd: two products of 16-bit integers a lane */
     CPU_DOT_UNSIGNED, /* vpdpbusd: four, of unsigned with signed 8-bit integers */
     CPU_DOT_SIGNED,   /* sdot: four, of signed ones */
+    CPU_DOT_BF16,     /* vdpbf16ps: two products of bf16 numbers a lane */
 };
 
 /* What the emitter knows of the machine it emits for. */
@@ -22,7 +23,7 @@ struct cpu_target {
     int has_fma;          /* else products are rounded before the sum */
     int has_round;        /* rounding to nearest is one instruction */
     int has_half;         /* half precision becomes float32 in one instruction */
-    enum cpu_dot dot;     /* the instruction that products of 8-bit integers use */
+    enum cpu_dot dot;     /* the instruction for the weights that are wanted */
     const char *abi;      /* module flag target-abi, NULL: none */
     struct gruc_blocking blocking; /* wanted */
 };

@@ -6,26 +6,46 @@
 
 enum { PACKED_AT_ONCE = 16 };
 
-static size_t vectors_of(uint32_t width, unsigned lanes)
+/* How many k a step of a sum has. Pairs must not be divided by its ranges. */
+static unsigned group_of(const struct gruc_product *product)
 {
-    return ((size_t)width + lanes - 1) / lanes;
+    int is_whole = gruc_sum_ranges(product->depth) == 1;
+    return product->weights == GRUC_WEIGHTS_BF16_DOT ||
+                   (product->weights == GRUC_WEIGHTS_BF16 && is_whole)
+               ? 2
+               : 1;
 }
 
-unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes)
-{
-    return product->weights == GRUC_WEIGHTS_BF16 && vectors_of(width, lanes) > 1 ? 2 : 1;
-}
-
-/* Bytes of one gate's weights at one k, for a panel of vectors. */
+/* Bytes of one gate's weights at one step, for a vector of units. */
 static uint64_t gate_bytes(const struct cpu_packed *packed)
 {
-    return (uint64_t)packed->panel * packed->lanes * gruc_narrow_bytes(packed->product->weights);
+    return (uint64_t)packed->group * packed->lanes * gruc_narrow_bytes(packed->product->weights);
 }
 
-/* The same of all gates and all k. */
-static uint64_t panel_bytes(const struct cpu_packed *packed)
+uint32_t cpu_weights_steps(const struct cpu_packed *packed)
 {
-    return gate_bytes(packed) * packed->product->n_ops * packed->product->depth;
+    return packed->product->depth / packed->group + (packed->product->depth % packed->group != 0);
+}
+
+/* Those of products by pairs are of pairs, others are as in float32. */
+unsigned cpu_weights_ranges(const struct cpu_packed *packed)
+{
+    int is_by_pairs = packed->product->weights == GRUC_WEIGHTS_BF16_DOT;
+    return gruc_sum_ranges(is_by_pairs ? cpu_weights_steps(packed) : packed->product->depth);
+}
+
+uint32_t cpu_weights_range_begin(const struct cpu_packed *packed, unsigned range)
+{
+    uint32_t steps = cpu_weights_steps(packed);
+    if (cpu_weights_ranges(packed) == 1)
+        return range == 0 ? 0 : steps;
+    return gruc_sum_range_begin(steps, range);
+}
+
+/* The same of all gates and all steps. */
+static uint64_t vector_bytes(const struct cpu_packed *packed)
+{
+    return gate_bytes(packed) * packed->product->n_ops * cpu_weights_steps(packed);
 }
 
 /* Numbers that are stride numbers of their type apart. */
@@ -42,8 +62,9 @@ static void pack_lanes(enum gruc_weights weights, const float *from, size_t coun
             memcpy(out + i * stride * sizeof(float), &from[i], sizeof(float));
             continue;
         }
-        number = weights == GRUC_WEIGHTS_BF16 ? gruc_bf16_from_float(from[i])
-                                              : gruc_half_from_float(from[i]);
+        number = weights == GRUC_WEIGHTS_F16    ? gruc_half_from_float(from[i])
+                 : weights == GRUC_WEIGHTS_BF16 ? gruc_bf16_from_float(from[i])
+                                                : gruc_bf16_dot_from_float(from[i]);
         memcpy(out + i * stride * sizeof number, &number, sizeof number);
     }
 }
@@ -54,33 +75,34 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
                       const size_t *columns, size_t begin, size_t end, unsigned char *to)
 {
     const struct gruc_product *product = packed->product;
-    size_t width = packed->width, lanes = packed->lanes, panel = packed->panel;
+    size_t width = packed->width, lanes = packed->lanes, group = packed->group;
     size_t number = gruc_narrow_bytes(product->weights), step = cpu_weights_step_bytes(packed);
     size_t gate_step = cpu_weights_gate_bytes(packed);
     for (size_t first = 0, v = 0; first < width; first += lanes, v++) {
         size_t count = width - first < lanes ? width - first : lanes;
-        unsigned char *out = to + v / panel * panel_bytes(packed) + v % panel * number;
+        unsigned char *out = to + packed->late + v * vector_bytes(packed);
         for (size_t k = begin; k < end; k++)
             for (size_t gate = 0; gate < product->n_ops; gate++)
                 pack_lanes(product->weights, rows[gate] + (k - begin) * columns[gate] + first,
-                           count, panel, out + k * step + gate * gate_step);
+                           count, group,
+                           out + k / group * step + gate * gate_step + k % group * number);
     }
 }
 
-/* [panel of vectors of units][k][gate][lane][vector], the order in which blocks read it; gates come
- * before k where there are blocks of one gate. A few k at a time, so that each piece read or written
- * is some cache lines long. */
+/* [vector of units][step][gate][lane][k], the order in which blocks read it; gates come before steps
+ * where there are blocks of one gate. A few k at a time, so that each piece read or written is some
+ * cache lines long. */
 static void pack_weights(struct cpu_emitter *e, const struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;
-    size_t panel = packed->panel, depth = product->depth, columns[CPU_MAX_GATES], bytes;
-    size_t vectors = vectors_of(packed->width, packed->lanes);
+    size_t depth = product->depth, columns[CPU_MAX_GATES], bytes;
+    size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes;
     const float *rows[CPU_MAX_GATES];
-    if (__builtin_mul_overflow((vectors + panel - 1) / panel, panel_bytes(packed), &bytes)) {
+    if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
         e->failed = 1;
         return;
     }
-    size_t offset = cpu_blob_reserve(&e->blob, bytes);
+    size_t offset = cpu_blob_reserve(&e->blob, bytes + packed->late);
     if (e->blob.failed)
         return;
     for (size_t k = 0, end; k < depth; k = end) {
@@ -125,10 +147,11 @@ static void pack_biases(struct cpu_emitter *e, size_t first, struct cpu_packed *
 void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
                       const struct gruc_product *product, struct cpu_packed *out)
 {
-    uint32_t width = s->stage->width;
-    *out = (struct cpu_packed){.product = product, .by_gate = s->is_companion, .width = width,
-                               .lanes = s->lanes,
-                               .panel = cpu_weights_panel(product, width, s->lanes)};
+    *out = (struct cpu_packed){.product = product, .by_gate = s->is_companion,
+                               .width = s->stage->width, .lanes = s->lanes,
+                               .group = group_of(product)};
+    if (out->group == 2 && !cpu_weights_are_dots(e, out) && e->target->registers < 32)
+        out->late = 2;
     if (product->n_ops > CPU_MAX_GATES) {
         e->failed = 1;
         return;
@@ -152,26 +175,30 @@ static LLVMValueRef piece_of(const struct cpu_emitter *e, const struct cpu_packe
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit)
 {
-    uint64_t unit_bytes = panel_bytes(packed) / packed->panel / packed->lanes;
+    uint64_t unit_bytes = vector_bytes(packed) / packed->lanes;
     LLVMValueRef v_offset = l_mul(e, v_unit, l_i64(e, unit_bytes));
     return l_offset(e, e->v_weights, l_add(e, piece_of(e, packed), v_offset));
 }
 
-/* A bf16 number is the upper half of its float32, so two vectors come from one load. */
+/* A bf16 number is the upper half of its float32. Where registers are few, pairs lie two bytes
+ * late: a load two bytes times i from there has number i in the upper half of each lane, and
+ * nothing has to be kept for the other number. */
 static LLVMValueRef load_bf16(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_at, unsigned vector)
+                              LLVMValueRef v_at, unsigned i)
 {
     unsigned lanes = packed->lanes;
     LLVMTypeRef integer = l_vector(e->t_i32, lanes), number = l_vector(e->t_float, lanes);
     LLVMTypeRef bits = l_vector(LLVMInt16TypeInContext(e->context), lanes);
     LLVMValueRef v_shift = l_splat(e, LLVMConstInt(e->t_i32, 16, 0), lanes);
     LLVMValueRef v_upper = l_splat(e, LLVMConstInt(e->t_i32, 0xffff0000, 0), lanes), v;
-    if (packed->panel == 1)
+    if (packed->group == 1) {
         v = LLVMBuildZExt(e->builder, l_load(e, bits, v_at, 2), integer, "");
-    else
-        v = l_load(e, integer, v_at, 4);
-    v = vector % packed->panel == 0 ? LLVMBuildShl(e->builder, v, v_shift, "")
-                                    : LLVMBuildAnd(e->builder, v, v_upper, "");
+        v = LLVMBuildShl(e->builder, v, v_shift, "");
+    } else {
+        v = l_load(e, integer, l_offset(e, v_at, l_i64(e, (uint64_t)packed->late * i)), 2);
+        v = i == 0 && packed->late == 0 ? LLVMBuildShl(e->builder, v, v_shift, "")
+                                        : LLVMBuildAnd(e->builder, v, v_upper, "");
+    }
     return LLVMBuildBitCast(e->builder, v, number, "");
 }
 
@@ -200,22 +227,37 @@ uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed)
 
 uint64_t cpu_weights_gate_bytes(const struct cpu_packed *packed)
 {
-    return gate_bytes(packed) * (packed->by_gate ? packed->product->depth : 1);
+    return gate_bytes(packed) * (packed->by_gate ? cpu_weights_steps(packed) : 1);
+}
+
+int cpu_weights_are_dots(const struct cpu_emitter *e, const struct cpu_packed *packed)
+{
+    return packed->product->weights == GRUC_WEIGHTS_BF16_DOT && e->target->dot == CPU_DOT_BF16;
+}
+
+int cpu_weights_are_widened(const struct cpu_emitter *e, const struct cpu_packed *packed)
+{
+    enum gruc_weights weights = packed->product->weights;
+    return weights != GRUC_WEIGHTS_F32 && weights != GRUC_WEIGHTS_INT8 &&
+           !cpu_weights_are_dots(e, packed);
 }
 
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_weights, unsigned vector, unsigned gate, uint32_t k)
+                              LLVMValueRef v_weights, const struct cpu_weights_place *place)
 {
     enum gruc_weights weights = packed->product->weights;
     unsigned lanes = packed->lanes;
-    uint64_t offset = vector / packed->panel * panel_bytes(packed) +
-                      gate * cpu_weights_gate_bytes(packed) + k * cpu_weights_step_bytes(packed);
+    uint64_t offset = place->vector * vector_bytes(packed) +
+                      place->gate * cpu_weights_gate_bytes(packed) +
+                      place->step * cpu_weights_step_bytes(packed);
     LLVMValueRef v_at = l_offset(e, v_weights, l_i64(e, offset));
     LLVMTypeRef number = l_vector(e->t_float, lanes);
     if (weights == GRUC_WEIGHTS_F32)
         return l_load(e, number, v_at, 4);
-    if (weights == GRUC_WEIGHTS_BF16)
-        return load_bf16(e, packed, v_at, vector);
+    if (cpu_weights_are_dots(e, packed))
+        return l_load(e, l_vector(e->t_i32, lanes), v_at, 4);
+    if (weights == GRUC_WEIGHTS_BF16 || weights == GRUC_WEIGHTS_BF16_DOT)
+        return load_bf16(e, packed, v_at, place->i);
     LLVMTypeRef half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
     if (e->target->has_half)
         return LLVMBuildFPExt(e->builder, l_load(e, l_vector(half, lanes), v_at, 2), number, "");

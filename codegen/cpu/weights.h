@@ -13,7 +13,8 @@ struct cpu_packed {
     uint32_t width;               /* units */
     unsigned lanes;               /* units in a vector */
     int by_gate;                  /* all k of a gate before the next gate */
-    unsigned panel;               /* vectors, of int8 numbers k, that lie side by side in a lane */
+    unsigned group;               /* k that lie side by side in a lane: a step of a sum */
+    unsigned late;                /* bytes between where the weights are said to be and are */
     LLVMValueRef v_piece;         /* of a companion: the offset that its host was told */
     size_t piece;                 /* of the stage: the weights, and in it from their start on, */
     size_t scale[CPU_MAX_GATES];  /* of int8: a number a unit, and what its sum starts from */
@@ -21,21 +22,33 @@ struct cpu_packed {
     size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
 };
 
-/* A block that does not have all vectors has a multiple of so many. */
-unsigned cpu_weights_panel(const struct gruc_product *product, uint32_t width, unsigned lanes);
 /* Appends the weights and biases of a product of the stage to the packed weights. */
 void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
                       const struct gruc_product *product, struct cpu_packed *out);
-/* Where the weights of unit v_unit begin, which starts a panel. */
+/* Where the weights of unit v_unit begin, which starts a vector. */
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit);
-/* From there to the weights of the next k, and of the next gate. */
+/* Groups of k: a sum's steps. */
+uint32_t cpu_weights_steps(const struct cpu_packed *packed);
+/* The ranges that a sum is split into, and the step that each begins with. */
+unsigned cpu_weights_ranges(const struct cpu_packed *packed);
+uint32_t cpu_weights_range_begin(const struct cpu_packed *packed, unsigned range);
+/* From there to the weights of the next step, and of the next gate. */
 uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed);
 uint64_t cpu_weights_gate_bytes(const struct cpu_packed *packed);
-/* The weights of a gate k steps after v_weights, for a vector of units that many after those that
- * begin at v_weights. */
+/* Whether an instruction multiplies both numbers of a step. */
+int cpu_weights_are_dots(const struct cpu_emitter *e, const struct cpu_packed *packed);
+/* Whether they are stored in a type that is made float32 before the product. */
+int cpu_weights_are_widened(const struct cpu_emitter *e, const struct cpu_packed *packed);
+/* Weights a few steps and vectors of units after an address: number i of the step, or both as they
+ * lie side by side in 32-bit lanes for the instruction. */
+struct cpu_weights_place {
+    unsigned vector, gate;
+    uint32_t step;
+    unsigned i;
+};
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_weights, unsigned vector, unsigned gate, uint32_t k);
+                              LLVMValueRef v_weights, const struct cpu_weights_place *place);
 /* Of the vector that starts at v_unit; zero when there is none. */
 LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packed, unsigned gate,
                            LLVMValueRef v_unit);

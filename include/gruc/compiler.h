@@ -35,9 +35,10 @@ enum gruc_tier { GRUC_TIER_ACCURATE, GRUC_TIER_FAST, GRUC_TIER_APPROX };
 
 /* How the weights of products are stored. AUTO never changes a result: it takes a narrower type
  * only where that holds every weight of a tensor exactly. Under BF16 and F16 weights are rounded
- * to nearest even, everything else stays float32. Under INT8 each column of weights has a scale,
- * and each row that is multiplied is quantized to 16 bits by its largest number. A tensor that the
- * type cannot hold, and a product too small to gain by INT8, stays float32. */
+ * to nearest even; F16 leaves everything else float32, BF16 rounds each row that is multiplied as
+ * well, unless the product is too small to gain by it. Under INT8 each column of weights has a
+ * scale, and each row that is multiplied is quantized to 16 bits by its largest number. A tensor
+ * that the type cannot hold, and a product too small to gain by INT8, stays float32. */
 enum gruc_weights_type {
     GRUC_WEIGHTS_TYPE_AUTO,
     GRUC_WEIGHTS_TYPE_F32,

@@ -2,7 +2,8 @@
 /* Weights of a product are stored in the type that was asked for where it can hold them; by
  * itself gruc takes a narrower type only where every weight has the same value in it and where it
  * gains: bf16 when float32 would leave the first-level cache, f16, which costs more to widen,
- * when it would leave the second. A product by 8-bit weights multiplies a quantized row. */
+ * when it would leave the second. A product by 8-bit weights, or by bf16 weights that
+ * were asked for, multiplies a quantized row. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
@@ -10,7 +11,7 @@ enum { LEAST_BF16_BYTES = 64 * 1024, LEAST_F16_BYTES = 1024 * 1024 };
 
 /* Quantizing a row costs more than a short product gains; a sum of so many products fits 32 bits.
  * */
-enum { LEAST_INT8_DEPTH = 24, MOST_INT8_DEPTH = 1 << 17, LEAST_INT8_WIDTH = 4 };
+enum { LEAST_DEPTH = 24, MOST_INT8_DEPTH = 1 << 17, LEAST_WIDTH = 4 };
 
 static enum gruc_weights choose(const struct gruc_tensor *tensor, enum gruc_weights wanted)
 {
@@ -36,24 +37,27 @@ static enum gruc_weights choose_for(struct narrowing *n, const struct gruc_op *o
     const struct gruc_type *matrix = &n->ir->values[op->operands[1]].type;
     if (n->chosen[number] == GRUC_WEIGHTS_AUTO)
         n->chosen[number] = choose(&n->ir->tensors[number], n->wanted);
-    if (n->chosen[number] == GRUC_WEIGHTS_INT8 &&
-        (matrix->rows < LEAST_INT8_DEPTH || matrix->rows > MOST_INT8_DEPTH ||
-         matrix->width < LEAST_INT8_WIDTH))
+    int is_small = matrix->rows < LEAST_DEPTH || matrix->width < LEAST_WIDTH;
+    if (n->chosen[number] == GRUC_WEIGHTS_INT8 && (is_small || matrix->rows > MOST_INT8_DEPTH))
         return GRUC_WEIGHTS_F32;
+    if (n->chosen[number] == GRUC_WEIGHTS_BF16 && n->wanted == GRUC_WEIGHTS_BF16 && !is_small)
+        return GRUC_WEIGHTS_BF16_DOT;
     return n->chosen[number];
 }
 
 /* x quantized, once for all products by it. */
-static gruc_ref quantized(struct gruc_rewrite *rewrite, gruc_ref x)
+static gruc_ref quantized(struct gruc_rewrite *rewrite, gruc_ref x, enum gruc_weights weights,
+                          const struct gruc_attribute *attribute)
 {
     const struct gruc_ir *ir = rewrite->builder.ir;
     const struct gruc_region *region = &ir->regions[rewrite->builder.region];
     for (size_t i = 0; i < region->n_ops; i++) {
         const struct gruc_op *op = &ir->ops[region->ops[i]];
-        if (op->code == GRUC_OP_QUANTIZE && op->operands[0] == x)
+        if (op->code == GRUC_OP_QUANTIZE && op->operands[0] == x &&
+            gruc_op_weights(op) == weights)
             return op->results[0];
     }
-    return gruc_build_unary(&rewrite->builder, GRUC_OP_QUANTIZE, x);
+    return gruc_build_value(&rewrite->builder, GRUC_OP_QUANTIZE, &x, 1, attribute, 1);
 }
 
 static void narrow(struct gruc_rewrite *rewrite, const struct gruc_op *op,
@@ -64,8 +68,8 @@ static void narrow(struct gruc_rewrite *rewrite, const struct gruc_op *op,
     gruc_ref operands[3] = {op->operands[0], op->operands[1]};
     if (op->n_operands > 2)
         operands[2] = op->operands[2];
-    if (weights == GRUC_WEIGHTS_INT8)
-        operands[0] = quantized(rewrite, operands[0]);
+    if (gruc_narrow_quantizes(weights))
+        operands[0] = quantized(rewrite, operands[0], weights, &attribute);
     gruc_ref product = gruc_build_value(&rewrite->builder, GRUC_OP_MATMUL, operands,
                                         op->n_operands, &attribute, 1);
     gruc_rewrite_replace(rewrite, op->results[0], product);

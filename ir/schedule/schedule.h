@@ -58,7 +58,7 @@ enum gruc_stage_kind {
     GRUC_STAGE_SWEEP,   /* products, maybe none, and the pointwise operations after them */
     GRUC_STAGE_REDUCE,  /* one reduction over units */
     GRUC_STAGE_EMBED,   /* rows of tables by id, or a one_hot */
-    GRUC_STAGE_QUANTIZE, /* rows as integers and a scale */
+    GRUC_STAGE_QUANTIZE, /* rows in the form that narrow weights multiply */
     GRUC_STAGE_INITIAL, /* a layer's state from memory, a given value or zero */
     GRUC_STAGE_FINAL,   /* a layer's state to memory */
     GRUC_STAGE_SCAN,

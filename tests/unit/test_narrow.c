@@ -55,6 +55,11 @@ static void test_bf16(void)
 {
     CU_ASSERT_EQUAL(rounding_faults(gruc_bf16_from_float, gruc_float_from_bf16, 0x7f7f), 0);
     CU_ASSERT_EQUAL(gruc_bf16_from_float(INFINITY), 0x7f80);
+    CU_ASSERT_EQUAL(gruc_bf16_dot_from_float(-INFINITY), 0xff80);
+    CU_ASSERT(isnan(gruc_float_from_bf16(gruc_bf16_dot_from_float(NAN))));
+    CU_ASSERT_EQUAL(gruc_bf16_dot_from_float(-1.005f), 0xbf81);
+    CU_ASSERT_EQUAL(gruc_bf16_dot_from_float(0x1p-56f), 0x2380);
+    CU_ASSERT_EQUAL(gruc_bf16_dot_from_float(-0x1.fffffep-57f), 0);
     CU_ASSERT_EQUAL(gruc_bf16_from_float(-FLT_MAX), 0xff80);
     CU_ASSERT_EQUAL(gruc_bf16_from_float(float_of(0x7f7f7fff)), 0x7f7f);
     CU_ASSERT_EQUAL(gruc_bf16_from_float(FLT_TRUE_MIN), 0);
@@ -126,7 +131,8 @@ static void test_choice(void)
     CU_ASSERT_EQUAL(chosen(half_only, 511, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
     CU_ASSERT_EQUAL(chosen(third, 512, GRUC_WEIGHTS_AUTO), GRUC_WEIGHTS_F32);
     CU_ASSERT_EQUAL(chosen(0.5f, 64, GRUC_WEIGHTS_F32), GRUC_WEIGHTS_F32);
-    CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_BF16), GRUC_WEIGHTS_BF16);
+    CU_ASSERT_EQUAL(chosen(third, 23, GRUC_WEIGHTS_BF16), GRUC_WEIGHTS_BF16);
+    CU_ASSERT_EQUAL(chosen(third, 24, GRUC_WEIGHTS_BF16), GRUC_WEIGHTS_BF16_DOT);
     CU_ASSERT_EQUAL(chosen(third, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F16);
     CU_ASSERT_EQUAL(chosen(1e6f, 4, GRUC_WEIGHTS_F16), GRUC_WEIGHTS_F32);
     CU_ASSERT_EQUAL(chosen(third, 24, GRUC_WEIGHTS_INT8), GRUC_WEIGHTS_INT8);
@@ -135,7 +141,7 @@ static void test_choice(void)
 }
 
 /* Products by the same values share a quantized row; the text form keeps it all. */
-static void test_quantized(void)
+static void check_quantized(enum gruc_weights wanted, const char *attribute)
 {
     struct fixture f;
     fixture_begin(&f);
@@ -146,17 +152,17 @@ static void test_quantized(void)
     gruc_ref second = gruc_build_matmul(&f.builder, x, w, GRUC_NONE);
     gruc_ref third = gruc_build_matmul(&f.builder, first, w, GRUC_NONE);
     fixture_output(&f, "y", gruc_build_binary(&f.builder, GRUC_OP_ADD, second, third), 0);
-    struct gruc_pass_options options = {.weights = GRUC_WEIGHTS_INT8};
+    struct gruc_pass_options options = {.weights = wanted};
     CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
     CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "narrow_products", &f.diag), GRUC_OK);
     char *text = fixture_print(f.ir), *at = text;
-    unsigned quantized = 0, products = 0;
+    unsigned quantized = 0, marked = 0;
     for (; (at = strstr(at, "= quantize(")) != NULL; at++)
         quantized++;
-    for (at = text; (at = strstr(at, "{weights=\"int8\"}")) != NULL; at++)
-        products++;
+    for (at = text; (at = strstr(at, attribute)) != NULL; at++)
+        marked++;
     CU_ASSERT_EQUAL(quantized, 2);
-    CU_ASSERT_EQUAL(products, 3);
+    CU_ASSERT_EQUAL(marked, 5);
     struct gruc_ir *parsed = NULL;
     CU_ASSERT_EQUAL(gruc_ir_parse(&f.arena, text, strlen(text), &f.diag, &parsed), GRUC_OK);
     char *again = parsed == NULL ? NULL : fixture_print(parsed);
@@ -166,13 +172,21 @@ static void test_quantized(void)
     fixture_end(&f);
 }
 
+static void test_quantized(void)
+{
+    check_quantized(GRUC_WEIGHTS_INT8, "{weights=\"int8\"}");
+    check_quantized(GRUC_WEIGHTS_BF16, "{weights=\"bf16_dot\"}");
+}
+
 static void test_quantized_rows(void)
 {
     static const uint32_t widths[] = {1, 16, 17, 64, 519, 1024, 131072};
     static const uint32_t integers[] = {9, 9, 17, 33, 265, 513, 65537};
+    static const uint32_t floats[] = {16, 16, 32, 64, 528, 1024, 131072};
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         int64_t largest = gruc_quantized_largest(widths[i]);
-        CU_ASSERT_EQUAL(gruc_quantized_width(widths[i]), integers[i]);
+        CU_ASSERT_EQUAL(gruc_quantized_width(GRUC_WEIGHTS_INT8, widths[i]), integers[i]);
+        CU_ASSERT_EQUAL(gruc_quantized_width(GRUC_WEIGHTS_BF16_DOT, widths[i]), floats[i]);
         CU_ASSERT(largest >= 127 && largest <= 0x7f7f);
         CU_ASSERT(largest * GRUC_INT8_LARGEST * widths[i] <= INT32_MAX);
     }
