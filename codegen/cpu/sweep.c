@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NEAR_BYTES: what can be counted on of the nearest cache. HOST_SUMS: of a block beside which one of
+/* NEAR_BYTES, SECOND_BYTES: what can be counted on of the two nearest caches. HOST_SUMS: of a block beside which one of
  * a companion is computed; together they keep the multipliers busy. */
-enum { NEAR_BYTES = 28 * 1024, HOST_SUMS = 6 };
+enum { NEAR_BYTES = 28 * 1024, SECOND_BYTES = 400 * 1024,
+       HOST_SUMS = 6 };
 
 struct sweep {
     struct cpu_emitter *e;
@@ -57,14 +58,21 @@ static int has_widening(const struct sweep *w)
     return has;
 }
 
+/* Of the weights of so many units. */
+static uint64_t weight_bytes(const struct sweep *w, unsigned units)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        bytes += (uint64_t)w->s->stage->products[i].depth * w->s->stage->products[i].n_ops *
+                 units * gruc_narrow_bytes(w->s->stage->products[i].weights);
+    return bytes;
+}
+
 /* Whether blocks of one vector would let the nearest cache keep a whole block's weights until the
  * next step, which begins where this one ends, and still have sums enough to keep busy. */
 static int one_vector_stays(const struct sweep *w, unsigned gates)
 {
-    uint64_t bytes = 0; /* of the weights of a vector */
-    for (size_t i = 0; i < w->s->stage->n_products; i++)
-        bytes += (uint64_t)w->s->stage->products[i].depth * w->s->stage->products[i].n_ops *
-                 w->lanes * gruc_narrow_bytes(w->s->stage->products[i].weights);
+    uint64_t bytes = weight_bytes(w, w->lanes);
     return gates >= 3 && bytes <= NEAR_BYTES && 2 * bytes > NEAR_BYTES;
 }
 
@@ -297,10 +305,12 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
 }
 
 /* The last rows that are no whole block go as one, in which the last row is computed again, unless
- * they are few. */
-static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows, unsigned few)
+ * they are few: one, or half of a block where the weights are near enough to be read once more. */
+static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows)
 {
     struct cpu_emitter *e = w->e;
+    int is_near = w->s->is_listed || weight_bytes(w, w->s->stage->width) <= SECOND_BYTES;
+    unsigned few = is_near ? rows / 2 : 1;
     LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
     LLVMValueRef v_rest = LLVMBuildAnd(e->builder, w->s->v_rows, l_i64(e, rows - 1), "");
     LLVMValueRef v_few = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, few), "");
@@ -319,7 +329,7 @@ static void emit_all_rows(struct sweep *w)
     unsigned count = rows_of_block(w);
     if (count > 1 && !e->one_step) {
         struct rows rows = {.v_first = v_many, .count = count};
-        v_many = rows_in_blocks(w, count, w->s->is_listed ? count / 2 : 1);
+        v_many = rows_in_blocks(w, count);
         rows.v_limit = v_many;
         if (w->s->is_listed) {
             LLVMValueRef v_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_all, l_i64(e, 1), "");
