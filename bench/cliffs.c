@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks for cliffs: sizes that are more than 1.5 times as slow as their neighbours on the grid of
- * units and batch suggest, by linear interpolation over the multiply-adds. A fixed latency is part
+/* Looks for cliffs: sizes that are more than 1.5 times as slow as one unit, or row, less and more
+ * suggest, by linear interpolation over the multiply-adds. A fixed latency is part
  * of both neighbours' times and so no cliff. Suspects are measured again, neighbours included; each
  * time is the least of all its samples.
  *   cliffs [--quick] [--list]    --list: print every time */
@@ -15,7 +15,7 @@ enum {
     STEPS = 12,
     UNITS_MOST = 300,
     BATCH_MOST = 40,
-    GRID_MOST = 96,
+    GRID_MOST = 300,
     SAMPLES = 5,
     SAMPLES_AGAIN = 25,
 };
@@ -47,27 +47,22 @@ struct verdict {
     unsigned below, above;
 };
 
-static const unsigned quick_units[] = {1,  4,  8,  9,  15,  16,  17,  24,  31,  32,  33,  48,
-                                       63, 64, 65, 96, 127, 128, 129, 192, 255, 256, 257, 300};
-static const unsigned quick_batch[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40};
-static const unsigned dense_batch[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
-                                       15, 16, 17, 20, 23, 24, 25, 28, 31, 32, 33, 36, 40};
+/* Middles of three numbers each: the edges of vectors, and some that are none. */
+static const unsigned quick_units[] = {2,  5,  8,  9,   12,  16,  17,  24,  25,  31, 32,
+                                       33, 48, 49, 64,  65,  80,  96,  97,  113, 128, 129,
+                                       160, 192, 193, 224, 256, 257, 272, 273, 288, 289};
+static const unsigned quick_batch[] = {2, 4, 5, 8, 16, 17, 32, 33};
 
-static size_t fill(const unsigned *numbers, size_t count, unsigned *out)
-{
-    memcpy(out, numbers, count * sizeof *out);
-    return count;
-}
-
-/* Both sides of every multiple of eight up to 64, of every multiple of sixteen above, and all up
- * to nine. */
-static size_t fill_units(unsigned *out)
+/* The numbers up to most that are next to a middle; all when there are none. */
+static size_t fill(const unsigned *middles, size_t n_middles, unsigned most, unsigned *out)
 {
     size_t count = 0;
-    for (unsigned units = 1; units <= UNITS_MOST; units++) {
-        unsigned vector = units <= 65 ? 8 : 16, rest = units % vector;
-        if (units <= 9 || rest == 0 || rest == 1 || rest == vector - 1 || units == UNITS_MOST)
-            out[count++] = units;
+    for (unsigned number = 1; number <= most; number++) {
+        int near = n_middles == 0;
+        for (size_t i = 0; i < n_middles; i++)
+            near |= number + 1 >= middles[i] && number <= middles[i] + 1;
+        if (near)
+            out[count++] = number;
     }
     return count;
 }
@@ -164,6 +159,12 @@ static double interpolate(double low, double low_time, double high, double high_
     return low_time + (high_time - low_time) * (at - low) / (high - low);
 }
 
+static int has_neighbours(const unsigned *numbers, size_t count, size_t i)
+{
+    return i > 0 && i + 1 < count && numbers[i - 1] + 1 == numbers[i] &&
+           numbers[i] + 1 == numbers[i + 1];
+}
+
 /* The worse of the two axes. */
 static struct verdict judge(const struct plane *plane, size_t u, size_t b)
 {
@@ -171,12 +172,12 @@ static struct verdict judge(const struct plane *plane, size_t u, size_t b)
     const unsigned *units = grid->units, *batch = grid->batch;
     const double at = work(units[u], batch[b]), time = plane->times[u][b];
     struct verdict worst = {0};
-    if (u > 0 && u + 1 < grid->units_count) {
+    if (has_neighbours(units, grid->units_count, u)) {
         double expected = interpolate(work(units[u - 1], batch[b]), plane->times[u - 1][b],
                                       work(units[u + 1], batch[b]), plane->times[u + 1][b], at);
         worst = (struct verdict){time / expected, "units", units[u - 1], units[u + 1]};
     }
-    if (b > 0 && b + 1 < grid->batch_count) {
+    if (has_neighbours(batch, grid->batch_count, b)) {
         double expected = interpolate(work(units[u], batch[b - 1]), plane->times[u][b - 1],
                                       work(units[u], batch[b + 1]), plane->times[u][b + 1], at);
         if (time / expected > worst.factor)
@@ -190,10 +191,10 @@ static int measure_again(struct plane *plane, const struct arrays *arrays, size_
 {
     const struct grid *grid = plane->grid;
     int failed = measure(plane, arrays, u, b, SAMPLES_AGAIN);
-    if (u > 0 && u + 1 < grid->units_count)
+    if (has_neighbours(grid->units, grid->units_count, u))
         failed |= measure(plane, arrays, u - 1, b, SAMPLES_AGAIN) |
                   measure(plane, arrays, u + 1, b, SAMPLES_AGAIN);
-    if (b > 0 && b + 1 < grid->batch_count)
+    if (has_neighbours(grid->batch, grid->batch_count, b))
         failed |= measure(plane, arrays, u, b - 1, SAMPLES_AGAIN) |
                   measure(plane, arrays, u, b + 1, SAMPLES_AGAIN);
     return failed;
@@ -282,12 +283,10 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    grid.units_count = quick
-                           ? fill(quick_units, sizeof quick_units / sizeof *quick_units, grid.units)
-                           : fill_units(grid.units);
-    grid.batch_count =
-        quick ? fill(quick_batch, sizeof quick_batch / sizeof *quick_batch, grid.batch)
-              : fill(dense_batch, sizeof dense_batch / sizeof *dense_batch, grid.batch);
+    const size_t n_units = quick ? sizeof quick_units / sizeof *quick_units : 0;
+    const size_t n_batch = quick ? sizeof quick_batch / sizeof *quick_batch : 0;
+    grid.units_count = fill(quick_units, n_units, UNITS_MOST, grid.units);
+    grid.batch_count = fill(quick_batch, n_batch, BATCH_MOST, grid.batch);
     const size_t rows = (size_t)BATCH_MOST * STEPS;
     struct arrays arrays = {calloc(rows * UNITS_MOST, sizeof(float)),
                             calloc(rows * UNITS_MOST, sizeof(float)), malloc(rows)};
