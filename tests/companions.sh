@@ -19,14 +19,21 @@ check() {
   fi
   for steps in 1 23 25 49 101; do
     for batch in 1 3; do
-      if answer=$("$gruc" check --steps=$steps --batch=$batch "$scratch/$1.yaml" 2>&1); then
-        echo "ok companions $1, $steps steps, batch $batch"
-      else
-        printf '%s\n' "$answer"
-        echo "not ok companions $1, $steps steps, batch $batch: see above"
-      fi
+      verify "$1" $steps $batch
     done
   done
+}
+
+# verify NAME STEPS BATCH [OPTION...]
+verify() {
+  name=$1 steps=$2 batch=$3
+  shift 3
+  if answer=$("$gruc" check --steps="$steps" --batch="$batch" "$@" "$scratch/$name.yaml" 2>&1); then
+    echo "ok companions $name, $steps steps, batch $batch $*"
+  else
+    printf '%s\n' "$answer"
+    echo "not ok companions $name, $steps steps, batch $batch $*: see above"
+  fi
 }
 
 check after 70 '  - GRU: {units: 66, return_sequences: true}'
@@ -47,3 +54,14 @@ check layers 36 '  - GRU: {units: 72, return_sequences: true}
 check mixed_layers 5 '  - GRU: {units: 40, return_sequences: true}
   - GRU: {units: 200, activation: softmax, return_sequences: true}'
 check stateful 64 '  - GRU: {units: 64, stateful: true, return_sequences: true}'
+verify before 77 1 --weights-type=f16
+verify both_ways_masked 77 1 --weights-type=f16
+verify layers 77 1 -O0
+
+# With few registers they pay at larger sizes only.
+check wide 200 '  - GRU: {units: 200, return_sequences: true}'
+if grep -q '^flags.* avx2 ' /proc/cpuinfo 2> /dev/null; then
+  verify wide 77 1 --cpu=x86-64-v3
+else
+  echo "skip companions wide with AVX2: this processor has none"
+fi

@@ -118,19 +118,25 @@ static void look_for(void *context, uint32_t buffer)
     search->is_read |= buffer == search->buffer;
 }
 
+static int reads(const struct gruc_schedule *schedule, const struct gruc_stage *stage,
+                 uint32_t buffer)
+{
+    struct search search = {.buffer = buffer};
+    each_tile(schedule, stage, look_for, &search);
+    return search.is_read;
+}
+
 /* The one owner of all stages that read what the stage stores; GRUC_NONE when there is none. */
 static uint32_t owner_of_readers(const struct gruc_schedule *schedule,
                                  const struct gruc_group *group, const struct gruc_stage *stage)
 {
     uint32_t owner = GRUC_NONE;
     for (size_t i = 0; i < stage->n_stores; i++) {
-        struct search search = {.buffer = stage->stores[i].view.buffer};
-        if (schedule->buffers[search.buffer].storage != GRUC_STORE_TILE)
+        uint32_t buffer = stage->stores[i].view.buffer;
+        if (schedule->buffers[buffer].storage != GRUC_STORE_TILE)
             return GRUC_NONE;
         for (size_t k = 0; k < group->n_stages; k++) {
-            search.is_read = 0;
-            each_tile(schedule, &group->stages[k], look_for, &search);
-            if (!search.is_read)
+            if (!reads(schedule, &group->stages[k], buffer))
                 continue;
             if (group->stages[k].owner == GRUC_NONE ||
                 (owner != GRUC_NONE && group->stages[k].owner != owner))
@@ -157,16 +163,14 @@ static int feeds_only(const struct gruc_schedule *schedule, const struct gruc_gr
     if (stage->n_stores != stage->n_ops)
         return 0;
     for (size_t i = 0; i < stage->n_stores; i++) {
-        struct search search = {.buffer = stage->stores[i].view.buffer};
-        if (schedule->buffers[search.buffer].storage != GRUC_STORE_TILE ||
-            schedule->ir->ops[stage->ops[i]].results[0] != stage->stores[i].value)
+        uint32_t buffer = stage->stores[i].view.buffer;
+        if (schedule->buffers[buffer].storage != GRUC_STORE_TILE ||
+            schedule->ir->ops[stage->ops[i]].results[0] != stage->stores[i].value ||
+            !reads(schedule, &group->stages[reader], buffer))
             return 0;
-        for (size_t k = 0; k < group->n_stages; k++) {
-            search.is_read = 0;
-            each_tile(schedule, &group->stages[k], look_for, &search);
-            if (search.is_read != (k == reader))
+        for (size_t k = 0; k < group->n_stages; k++)
+            if (k != reader && reads(schedule, &group->stages[k], buffer))
                 return 0;
-        }
     }
     return 1;
 }
