@@ -29,11 +29,9 @@ size_t cpu_companion_host(const struct gruc_stage *stage)
     return best;
 }
 
-static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
-                const struct gruc_stage *scan, uint32_t companion)
+/* Of the weights of a step's products that can host a companion. */
+static uint64_t host_bytes(const struct gruc_stage *scan)
 {
-    if (companion == GRUC_NONE || !can_share_loop(&group->stages[companion].products[0]))
-        return 0;
     uint64_t bytes = 0;
     for (size_t i = 0; i < scan->body->n_stages; i++) {
         const struct gruc_stage *stage = &scan->body->stages[i];
@@ -42,7 +40,32 @@ static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
             bytes += (uint64_t)stage->products[host].depth * stage->products[host].n_ops *
                      stage->width * gruc_narrow_bytes(stage->products[host].weights);
     }
-    return bytes >= (e->target->registers >= 32 ? NEAR_BYTES : FAR_BYTES);
+    return bytes;
+}
+
+static uint64_t least_bytes(const struct cpu_emitter *e)
+{
+    return e->target->registers >= 32 ? NEAR_BYTES : FAR_BYTES;
+}
+
+static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
+                const struct gruc_stage *scan, uint32_t companion)
+{
+    return companion != GRUC_NONE && can_share_loop(&group->stages[companion].products[0]) &&
+           host_bytes(scan) >= least_bytes(e);
+}
+
+uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group)
+{
+    uint64_t most = UINT64_MAX;
+    for (size_t i = 0; i < group->n_stages; i++) {
+        const struct gruc_stage *scan = &group->stages[i];
+        if (scan->companion == GRUC_NONE || scan->owner != GRUC_NONE)
+            continue;
+        uint64_t shares = host_bytes(scan) / least_bytes(e);
+        most = shares < most ? shares : most;
+    }
+    return most;
 }
 
 /* Scans that go through a tile side by side are at the same one: all of them have companions, or

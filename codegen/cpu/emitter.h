@@ -255,6 +255,8 @@ struct cpu_companion_block {
 
 /* Gives scans the companions that pay. */
 void cpu_plan_companions(const struct cpu_emitter *e);
+/* How many threads may share the steps of the group's scans for companions still to pay. */
+uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
 /* Rows of a companion's block. */
 unsigned cpu_companion_rows(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */

@@ -285,13 +285,15 @@ static unsigned most_lag(const struct gruc_group *group)
 
 /* ---- scans that trail their companions ---- */
 
-/* The steps of a tile, and 1 where scans trail as planned: where the group is one row and a tile
- * has room for a block of the companion. Larger groups use their weights for all rows anyway. */
+/* The steps of a tile, and 1 where scans trail as planned: where the group is one row, a tile has room
+ * for a block of the companion, and each thread's weights are still far. Larger groups use their
+ * weights for all rows anyway. */
 struct trail {
     LLVMValueRef v_tile, v_lagging, v_is_lagging;
 };
 
-static struct trail plan_trail(struct cpu_run *r, LLVMValueRef v_tile)
+static struct trail plan_trail(struct cpu_run *r, const struct gruc_group *group,
+                               LLVMValueRef v_tile)
 {
     struct cpu_emitter *e = r->e;
     struct trail t;
@@ -300,6 +302,9 @@ static struct trail plan_trail(struct cpu_run *r, LLVMValueRef v_tile)
     LLVMValueRef v_enough =
         LLVMBuildICmp(e->builder, LLVMIntULE, v_rows, v_tile, "");
     t.v_is_lagging = LLVMBuildAnd(e->builder, v_single, v_enough, "");
+    LLVMValueRef v_shares = l_i64(e, cpu_companion_shares(e, group));
+    LLVMValueRef v_far = LLVMBuildICmp(e->builder, LLVMIntULE, r->v_shares, v_shares, "");
+    t.v_is_lagging = LLVMBuildAnd(e->builder, t.v_is_lagging, v_far, "");
     t.v_lagging = LLVMBuildZExt(e->builder, t.v_is_lagging, e->t_i64, "");
     LLVMValueRef v_most = l_i64(e, TRAIL_STEPS);
     LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULT, v_most, v_tile, "");
@@ -380,7 +385,7 @@ static void emit_trails(struct cpu_run *r, const struct sweep *w, struct cpu_pos
                         LLVMValueRef v_tile)
 {
     struct cpu_emitter *e = r->e;
-    struct trail t = plan_trail(r, v_tile);
+    struct trail t = plan_trail(r, w->group, v_tile);
     LLVMValueRef v_last = LLVMBuildSub(e->builder, at.v_total, l_i64(e, 1), "");
     LLVMValueRef v_turns = LLVMBuildUDiv(e->builder, v_last, t.v_tile, "");
     v_turns = l_add(e, v_turns, l_mul(e, t.v_lagging, l_i64(e, most_lag(w->group))));
