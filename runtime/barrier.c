@@ -100,7 +100,7 @@ static void wait_for(struct grt_barrier *barrier, const struct place *other, uns
     sleep_for(barrier, other, arrivals);
 }
 
-void grt_barrier_wait(void *context)
+void grt_barrier_arrive(void *context)
 {
     struct place *own = context;
     struct grt_barrier *barrier = own->barrier;
@@ -111,6 +111,13 @@ void grt_barrier_wait(void *context)
         pthread_cond_broadcast(&barrier->moved);
         pthread_mutex_unlock(&barrier->mutex);
     }
+}
+
+void grt_barrier_wait(void *context)
+{
+    const struct place *own = context;
+    struct grt_barrier *barrier = own->barrier;
+    unsigned arrivals = atomic_load_explicit(&own->arrivals, memory_order_relaxed);
     for (unsigned i = 0; i < barrier->threads; i++)
         if (i != own->index)
             wait_for(barrier, &barrier->places[i], arrivals);

@@ -20,10 +20,12 @@ void grt_barrier_destroy(struct grt_barrier *barrier); /* NULL is fine */
 /* Before a call, when nobody waits: how many threads meet. */
 void grt_barrier_set(struct grt_barrier *barrier, unsigned threads);
 
-/* What thread index gives grt_barrier_wait. */
+/* What thread index gives the two below. */
 void *grt_barrier_place(struct grt_barrier *barrier, unsigned index);
 
-/* Returns when all of them have called it with their place; what they wrote is then seen by all. */
+/* What this thread wrote may be read by the others. */
+void grt_barrier_arrive(void *place);
+/* Returns when all have arrived as often as this one; what they wrote before is then seen by it. */
 void grt_barrier_wait(void *place);
 
 /* Turns of looking before sleeping: longer than waking another thread takes, or each of two would

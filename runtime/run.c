@@ -115,7 +115,8 @@ static enum gruc_status prepare_shares(struct grt_session *session)
         share->args->state = session->state;
         share->args->share = by_units ? i : 0;
         share->args->shares = by_units ? session->used : 1;
-        share->args->barrier = grt_barrier_wait;
+        share->args->arrive = grt_barrier_arrive;
+        share->args->wait = grt_barrier_wait;
         share->args->barrier_context = grt_barrier_place(session->barrier, i);
         first += by_units ? 0 : share->args->row_count;
         fill_tail(session, share->args);

@@ -58,6 +58,12 @@ verify before 77 1 --weights-type=f16
 verify both_ways_masked 77 1 --weights-type=f16
 verify layers 77 1 -O0
 
+# Where one layer is unrolled, all of them go step by step.
+printf 'inputs:\n  x: [30, 40]\nlayers:\n%s\n' \
+  '  - GRU: {units: 64, return_sequences: true, unroll: true}
+  - GRU: {units: 64, return_sequences: true}' > "$scratch/unrolled.yaml"
+verify unrolled 30 1
+
 # With few registers they pay at larger sizes only.
 check wide 200 '  - GRU: {units: 200, return_sequences: true}'
 if grep -q '^flags.* avx2 ' /proc/cpuinfo 2> /dev/null; then

@@ -10,6 +10,9 @@
  * and, with few registers, hence small blocks, not the next one either. */
 enum { NEAR_BYTES = 28 * 1024, FAR_BYTES = 384 * 1024 };
 
+/* Vectors' products that take about as long as what two cores exchange at a barrier. */
+enum { WAIT_PRODUCTS = 600 };
+
 /* ---- planning ---- */
 
 /* Products that one loop over k can compute: a vector of weights at each k, a single range. */
@@ -60,7 +63,8 @@ uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_gro
     uint64_t most = UINT64_MAX;
     for (size_t i = 0; i < group->n_stages; i++) {
         const struct gruc_stage *scan = &group->stages[i];
-        if (scan->companion == GRUC_NONE || scan->owner != GRUC_NONE)
+        if (scan->companion == GRUC_NONE || scan->owner != GRUC_NONE ||
+            cpu_beside_fills(e, &group->stages[scan->companion]))
             continue;
         uint64_t shares = host_bytes(scan) / least_bytes(e);
         most = shares < most ? shares : most;
@@ -81,16 +85,21 @@ static int lags_agree(const struct gruc_ir *ir, const struct gruc_group *group)
     return 1;
 }
 
-static int is_unrolled(const struct cpu_emitter *e, const struct gruc_stage *scan)
+/* One unrolled scan makes its whole group go step by step. */
+static int is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group)
 {
-    return gruc_op_integer(&e->ir->ops[scan->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0;
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (group->stages[i].kind == GRUC_STAGE_SCAN &&
+            gruc_op_integer(&e->ir->ops[group->stages[i].ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0)
+            return 1;
+    return 0;
 }
 
 static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
 {
     for (size_t i = 0; i < group->n_stages; i++) {
         struct gruc_stage *stage = &group->stages[i];
-        if (stage->kind != GRUC_STAGE_SCAN || is_unrolled(e, stage))
+        if (stage->kind != GRUC_STAGE_SCAN)
             continue;
         uint32_t companion = gruc_schedule_companion(e->schedule, group, i);
         stage->companion = pays(e, group, stage, companion) ? companion : GRUC_NONE;
@@ -107,7 +116,7 @@ static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
 void cpu_plan_companions(const struct cpu_emitter *e)
 {
     for (size_t g = 0; g < e->schedule->n_groups; g++)
-        if (!e->schedule->groups[g].is_wavefront)
+        if (!e->schedule->groups[g].is_wavefront && !is_unrolled(e, &e->schedule->groups[g]))
             plan_group(e, &e->schedule->groups[g]);
 }
 
@@ -323,11 +332,44 @@ unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out
     return count;
 }
 
+int cpu_beside_fills(const struct cpu_emitter *e, const struct gruc_stage *companion)
+{
+    return companion->products[0].depth * cpu_companion_rows(e) <= WAIT_PRODUCTS;
+}
+
+struct cpu_beside cpu_beside_of_step(struct cpu_run *r, const struct cpu_beside *beside,
+                                     LLVMValueRef v_left)
+{
+    struct cpu_emitter *e = r->e;
+    struct cpu_beside now = *beside;
+    LLVMValueRef v_limit = beside->v_arguments[CPU_BESIDE_LIMIT];
+    LLVMValueRef v_fewer = LLVMBuildSub(e->builder, v_limit, v_left, "");
+    LLVMValueRef v_none = LLVMBuildICmp(e->builder, LLVMIntULT, v_limit, v_left, "");
+    v_fewer = LLVMBuildSelect(e->builder, v_none, l_i64(e, 0), v_fewer, "");
+    LLVMValueRef v_alone = LLVMBuildICmp(e->builder, LLVMIntULE, r->v_shares, l_i64(e, 1), "");
+    now.v_arguments[CPU_BESIDE_LIMIT] =
+        LLVMBuildSelect(e->builder, v_alone, v_limit, v_fewer, "");
+    return now;
+}
+
+void cpu_beside_next(struct cpu_run *r, const struct cpu_beside *beside)
+{
+    struct cpu_emitter *e = r->e;
+    struct cpu_beside now = *beside;
+    LLVMValueRef v_limit = beside->v_arguments[CPU_BESIDE_LIMIT];
+    LLVMValueRef v_one = l_load(e, e->t_i64, beside->v_arguments[CPU_BESIDE_NEXT], 8);
+    v_one = l_add(e, v_one, l_i64(e, 1));
+    LLVMValueRef v_is_less = LLVMBuildICmp(e->builder, LLVMIntULT, v_one, v_limit, "");
+    now.v_arguments[CPU_BESIDE_LIMIT] =
+        LLVMBuildSelect(e->builder, v_is_less, v_one, v_limit, "");
+    cpu_beside_rest(r, &now);
+}
+
 void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside)
 {
     struct cpu_emitter *e = r->e;
     LLVMBasicBlockRef b_rest = l_block(e, "rest"), b_done = l_block(e, "done");
-    LLVMValueRef v_next = l_load(e, e->t_i64, beside->v_next, 8);
+    LLVMValueRef v_next = l_load(e, e->t_i64, beside->v_arguments[CPU_BESIDE_NEXT], 8);
     LLVMValueRef v_waits = LLVMBuildICmp(e->builder, LLVMIntULT, v_next,
                                          beside->v_arguments[CPU_BESIDE_LIMIT], "");
     LLVMBuildCondBr(e->builder, v_waits, b_rest, b_done);

@@ -53,10 +53,12 @@ static void check_arguments(struct cpu_run *r)
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r->v_batch, r->v_first, "");
     return_if(e, below(e, v_left, r->v_rows), GRUC_ERROR_ARGUMENT);
     LLVMValueRef v_shares = cpu_load_slot(e, r->v_args, CPU_SLOT_shares, e->t_i64);
-    LLVMValueRef v_barrier = cpu_load_slot(e, r->v_args, CPU_SLOT_barrier, e->t_ptr);
+    LLVMValueRef v_arrive = cpu_load_slot(e, r->v_args, CPU_SLOT_arrive, e->t_ptr);
+    LLVMValueRef v_wait = cpu_load_slot(e, r->v_args, CPU_SLOT_wait, e->t_ptr);
     LLVMValueRef v_several = below(e, l_i64(e, 1), v_shares);
     LLVMValueRef v_share = cpu_load_slot(e, r->v_args, CPU_SLOT_share, e->t_i64);
-    LLVMValueRef v_wrong = LLVMBuildIsNull(e->builder, v_barrier, "");
+    LLVMValueRef v_wrong = LLVMBuildOr(e->builder, LLVMBuildIsNull(e->builder, v_arrive, ""),
+                                       LLVMBuildIsNull(e->builder, v_wait, ""), "");
     if (e->info->unit_threads <= 1)
         v_wrong = LLVMConstInt(e->t_i1, 1, 0);
     v_wrong = LLVMBuildOr(e->builder, v_wrong,

@@ -101,6 +101,13 @@ struct cpu_beside {
 int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu_beside **out);
 /* Before the steps of a tile, at and v_rows being set. */
 void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone);
+/* Whether threads had better compute a block while they wait for each other than beside a step. */
+int cpu_beside_fills(const struct cpu_emitter *e, const struct gruc_stage *companion);
+/* Of such a one, in a step with so many to come, itself included: what its stages may compute. */
+struct cpu_beside cpu_beside_of_step(struct cpu_run *r, const struct cpu_beside *beside,
+                                     LLVMValueRef v_left);
+/* The next block, if there is one. */
+void cpu_beside_next(struct cpu_run *r, const struct cpu_beside *beside);
 /* After the steps: the blocks that are left. */
 void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside);
 /* Appends a stage's arguments for it; answers how many. */
@@ -142,6 +149,8 @@ LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */
 void cpu_emit_barrier(struct cpu_run *r);
+/* The same, computing a block of a companion meanwhile. */
+void cpu_emit_barrier_beside(struct cpu_run *r, const struct cpu_beside *beside);
 /* What is emitted up to cpu_share_end runs in thread index mod their number only. */
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index);
 void cpu_share_end(struct cpu_run *r, LLVMBasicBlockRef b_others);

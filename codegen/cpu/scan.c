@@ -201,11 +201,21 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
     int is_divided = at.is_alone && at.owner != GRUC_NONE;
     LLVMBasicBlockRef b_others = is_divided ? cpu_share_begin(r, at.owner) : NULL;
     at.beside = scan->beside;
+    struct cpu_beside beside;
+    int fills = scan->beside != NULL && !at.is_alone && r->e->info->unit_threads > 1 &&
+                cpu_beside_fills(r->e, scan->beside->stage->stage);
+    if (fills) {
+        LLVMValueRef v_left = LLVMBuildSub(r->e->builder, v_steps, loop.v_index, "");
+        beside = cpu_beside_of_step(r, scan->beside, v_left);
+        at.beside = &beside;
+    }
     cpu_emit_step(r, scan, &at);
     cpu_share_end(r, b_others);
     for (size_t i = 0; i < n_scans; i++)
         cpu_swap_carries(r, &all_scans[i], NULL);
-    if (!at.is_alone)
+    if (fills)
+        cpu_emit_barrier_beside(r, scan->beside);
+    else if (!at.is_alone)
         cpu_emit_barrier(r);
     l_loop_end(r->e, &loop);
 }

@@ -141,6 +141,15 @@ void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
     }
 }
 
+static void call_slot(struct cpu_run *r, LLVMValueRef v_args, enum cpu_slot slot)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_function = cpu_load_slot(e, v_args, slot, e->t_ptr);
+    LLVMValueRef v_context = cpu_load_slot(e, v_args, CPU_SLOT_barrier_context, e->t_ptr);
+    LLVMTypeRef type = LLVMFunctionType(e->t_void, &e->t_ptr, 1, 0);
+    LLVMBuildCall2(e->builder, type, v_function, &v_context, 1, "");
+}
+
 /* A function of its own, as there are many calls: (weights, arguments, threads). */
 static void emit_barrier_function(struct cpu_run *r)
 {
@@ -153,10 +162,8 @@ static void emit_barrier_function(struct cpu_run *r)
         LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), LLVMGetParam(f.function, 2), "");
     LLVMBuildCondBr(e->builder, v_others, b_wait, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_wait);
-    LLVMValueRef v_wait = cpu_load_slot(e, v_args, CPU_SLOT_barrier, e->t_ptr);
-    LLVMValueRef v_context = cpu_load_slot(e, v_args, CPU_SLOT_barrier_context, e->t_ptr);
-    LLVMTypeRef type = LLVMFunctionType(e->t_void, &e->t_ptr, 1, 0);
-    LLVMBuildCall2(e->builder, type, v_wait, &v_context, 1, "");
+    call_slot(r, v_args, CPU_SLOT_arrive);
+    call_slot(r, v_args, CPU_SLOT_wait);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
     r->barrier = f.function;
@@ -173,6 +180,22 @@ void cpu_emit_barrier(struct cpu_run *r)
         emit_barrier_function(r);
     LLVMValueRef arguments[3] = {e->v_weights, r->v_args, r->v_shares};
     LLVMBuildCall2(e->builder, r->barrier_type, r->barrier, arguments, 3, "");
+}
+
+void cpu_emit_barrier_beside(struct cpu_run *r, const struct cpu_beside *beside)
+{
+    struct cpu_emitter *e = r->e;
+    if (e->info->unit_threads <= 1)
+        return;
+    LLVMBasicBlockRef b_others = l_block(e, "others"), b_done = l_block(e, "met");
+    LLVMValueRef v_others = LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), r->v_shares, "");
+    LLVMBuildCondBr(e->builder, v_others, b_others, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_others);
+    call_slot(r, r->v_args, CPU_SLOT_arrive);
+    cpu_beside_next(r, beside);
+    call_slot(r, r->v_args, CPU_SLOT_wait);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index)

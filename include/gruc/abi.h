@@ -15,13 +15,13 @@
 extern "C" {
 #endif
 
-#define GRUC_ABI_VERSION 2u
+#define GRUC_ABI_VERSION 3u
 #define GRUC_ABI_MAGIC 0x43555247u /* "GRUC" */
 #define GRUC_ABI_NAME_BYTES 64
 #define GRUC_ABI_MAX_RANK 8
 #define GRUC_ABI_MAX_STEPS 8      /* step symbols of one model */
 #define GRUC_ABI_ALIGNMENT 64     /* of state and workspace, bytes */
-#define GRUC_ABI_HEAD_SLOTS 12    /* slots that abi.def declares */
+#define GRUC_ABI_HEAD_SLOTS 13    /* slots that abi.def declares */
 
 /* Flags of an argument block. */
 #define GRUC_ARGS_CARRY 1u        /* every recurrent layer continues from state and stores to it */
