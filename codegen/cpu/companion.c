@@ -200,7 +200,7 @@ void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *c,
     out->block.v_unit = l_mul(e, v_vector, l_i64(e, packed->lanes));
     out->v_weights = l_offset(e, cpu_weights_address(e, packed, out->block.v_unit),
                               l_mul(e, out->v_gate, l_i64(e, cpu_weights_gate_bytes(packed))));
-    LLVMValueRef v_biases[CPU_MAX_GATES];
+    LLVMValueRef v_biases[CPU_MAX_GATES] = {NULL};
     for (unsigned gate = 0; gate < gates; gate++)
         v_biases[gate] = cpu_load_bias(e, packed, gate, out->block.v_unit);
     out->v_bias = of_gate(e, out->v_gate, v_biases, gates);
@@ -211,7 +211,7 @@ void cpu_companion_end(struct cpu_emitter *e, const struct cpu_companion *c,
                        const struct cpu_companion_block *block, const LLVMValueRef *v_sums)
 {
     unsigned gates = (unsigned)c->stage.packed->product->n_ops;
-    LLVMValueRef v_bases[CPU_MAX_GATES];
+    LLVMValueRef v_bases[CPU_MAX_GATES] = {NULL};
     for (unsigned gate = 0; gate < gates; gate++)
         v_bases[gate] = c->stage.edges[1 + gate].v_base;
     LLVMValueRef v_base = of_gate(e, block->v_gate, v_bases, gates);
