@@ -11,7 +11,7 @@ enum {
 
 /* Where the operands of a few consecutive k are: constant offsets from here lead to each. */
 struct place {
-    LLVMValueRef v_weights;
+    LLVMValueRef v_weights, v_ahead; /* of this block, and of the next; NULL: it need not be known */
     LLVMValueRef v_left[CPU_MAX_ROWS];
 };
 
@@ -25,6 +25,7 @@ struct sums {
     LLVMValueRef v_sum[MAX_SUMS];        /* [range][row][vector][gate] */
     unsigned first_range, n_ranges;      /* accumulated at once */
     struct place at;                     /* of k = 0 */
+    LLVMValueRef v_ahead;                /* bytes from a block's weights to the next's; or NULL */
 };
 
 static LLVMValueRef *sum_at(struct sums *s, unsigned range, unsigned row, unsigned vector,
@@ -85,6 +86,8 @@ static void add_products(struct sums *s, unsigned range, const struct place *at,
         for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
             struct cpu_weights_place place = {vector, gate, k, i};
             LLVMValueRef w = cpu_load_weights(e, s->packed, at->v_weights, &place);
+            if (at->v_ahead != NULL)
+                cpu_fetch_weights(e, s->packed, at->v_ahead, &place);
             for (unsigned row = 0; row < s->block->n_rows; row++) {
                 LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
                 *sum = s->has_dots ? multiply_pairs(s, v_x[row], w, *sum)
@@ -153,6 +156,8 @@ static void add_rounds(struct k_loop *loop)
     for (unsigned part = 0; part < loop->n_parts; part++) {
         struct sums *s = loop->parts[part];
         now[part].v_weights = loop->v_weights[part];
+        now[part].v_ahead =
+            s->v_ahead == NULL ? NULL : l_offset(e, now[part].v_weights, s->v_ahead);
         for (unsigned row = 0; row < s->block->n_rows; row++)
             now[part].v_left[row] = l_offset(e, s->at.v_left[row], loop->v_index);
     }
@@ -306,6 +311,9 @@ static int prepare(struct cpu_emitter *e, struct cpu_block *block, size_t produc
     for (unsigned row = 0; row < block->n_rows; row++)
         out->at.v_left[row] =
             l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));
+    if (block->n_rows > 1) /* of one row, the weights come as fast as they can anyway */
+        out->v_ahead =
+            cpu_weights_ahead(e, packed, block->n_vectors, block->stage->v_turned);
     return block->n_rows * block->n_vectors * out->gates <= MAX_SUMS;
 }
 

@@ -119,7 +119,7 @@ static void fetch_carries(struct cpu_run *r, const struct cpu_stage *s,
         cpu_locate(r, view, at, &v_base, &v_stride);
         uint64_t bytes = (uint64_t)buffer->width * cpu_dtype_bytes(buffer->dtype);
         for (uint64_t line = 0; line < bytes && line < MOST_LINES * LINE_BYTES; line += LINE_BYTES)
-            l_prefetch(e, l_offset(e, v_base, l_i64(e, line)), 0);
+            l_prefetch(e, l_offset(e, v_base, l_i64(e, line)), L_READ_SOON);
     }
 }
 

@@ -160,7 +160,7 @@ static void claim_carries(struct sweep *w, const struct cpu_block *block)
         if (e->schedule->buffers[edge->view->buffer].storage != GRUC_STORE_CARRY)
             continue;
         for (unsigned vector = 0; vector < block->n_vectors; vector++)
-            l_prefetch(e, cpu_edge_address(e, block, edge, 0, vector), 1);
+            l_prefetch(e, cpu_edge_address(e, block, edge, 0, vector), L_WRITE_SOON);
     }
 }
 

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-enum { PACKED_AT_ONCE = 16 };
+/* FAR_BYTES: of weights, from which they come from the third cache in every step. */
+enum { FAR_BYTES = 1 << 20, LINE_BYTES = 64, PACKED_AT_ONCE = 16 };
 
 /* How many k a step of a sum has. Pairs must not be divided by its ranges. */
 static unsigned group_of(const struct gruc_product *product)
@@ -242,15 +243,38 @@ int cpu_weights_are_widened(const struct cpu_emitter *e, const struct cpu_packed
            !cpu_weights_are_dots(e, packed);
 }
 
+static LLVMValueRef weights_at(struct cpu_emitter *e, const struct cpu_packed *packed,
+                               LLVMValueRef v_weights, const struct cpu_weights_place *place)
+{
+    uint64_t offset = place->vector * vector_bytes(packed) +
+                      place->gate * cpu_weights_gate_bytes(packed) +
+                      place->step * cpu_weights_step_bytes(packed);
+    return l_offset(e, v_weights, l_i64(e, offset));
+}
+
+void cpu_fetch_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
+                       LLVMValueRef v_weights, const struct cpu_weights_place *place)
+{
+    l_prefetch(e, weights_at(e, packed, v_weights, place), L_READ_LATER);
+}
+
+LLVMValueRef cpu_weights_ahead(struct cpu_emitter *e, const struct cpu_packed *packed,
+                               unsigned vectors, LLVMValueRef v_turned)
+{
+    uint64_t block = vectors * vector_bytes(packed);
+    uint64_t all = (packed->width + packed->lanes - 1) / packed->lanes * vector_bytes(packed);
+    /* With shorter vectors than lines there is no time for it besides the loads. */
+    if (all < FAR_BYTES || packed->lanes * sizeof(float) < LINE_BYTES)
+        return NULL;
+    return LLVMBuildSelect(e->builder, v_turned, l_i64(e, 0 - block), l_i64(e, block), "");
+}
+
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                               LLVMValueRef v_weights, const struct cpu_weights_place *place)
 {
     enum gruc_weights weights = packed->product->weights;
     unsigned lanes = packed->lanes;
-    uint64_t offset = place->vector * vector_bytes(packed) +
-                      place->gate * cpu_weights_gate_bytes(packed) +
-                      place->step * cpu_weights_step_bytes(packed);
-    LLVMValueRef v_at = l_offset(e, v_weights, l_i64(e, offset));
+    LLVMValueRef v_at = weights_at(e, packed, v_weights, place);
     LLVMTypeRef number = l_vector(e->t_float, lanes);
     if (weights == GRUC_WEIGHTS_F32)
         return l_load(e, number, v_at, 4);
