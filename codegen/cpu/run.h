@@ -146,6 +146,14 @@ LLVMValueRef cpu_reserve_tile_list(struct cpu_run *r);
 LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
                            const struct cpu_position *at);
 
+/* tiles.c: the functions of a sweep, of each stage or of a scan's steps, over tiles of its steps. */
+struct cpu_sweep {
+    const struct gruc_group *group;
+    struct cpu_stage *stages; /* unused for scans */
+    struct cpu_scan *scans;   /* unused for others */
+};
+void cpu_emit_tiles(struct cpu_run *r, const struct cpu_sweep *w);
+
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */
 void cpu_emit_barrier(struct cpu_run *r);
