@@ -68,6 +68,15 @@ layers:
   - GRU: {units: $units, return_sequences: true, reset_after: $reset_after}
 EOF
   done
+  # NAME_run has room on the stack for tiles of many steps, of some and of a few.
+  for units in 70 130 250 600; do
+    compare "$units units and inputs, reset_after $reset_after" $units $units float << EOF
+model: m
+inputs: {x: [~, $units]}
+layers:
+  - GRU: {units: $units, return_sequences: true, reset_after: $reset_after}
+EOF
+  done
   compare "mask and stack, reset_after $reset_after" 40 12 float << EOF
 model: m
 inputs: {x: [~, 40]}

@@ -128,6 +128,19 @@ unsigned cpu_companion_rows(const struct cpu_emitter *e)
     return e->target->registers >= 32 ? 8 : 6;
 }
 
+/* The companion's weights are read once a tile: of small tiles that is dear where they are far. */
+unsigned cpu_trail_rows(const struct cpu_emitter *e)
+{
+    uint64_t most = 0;
+    for (size_t g = 0; g < e->schedule->n_groups; g++)
+        for (size_t i = 0; i < e->schedule->groups[g].n_stages; i++) {
+            const struct gruc_stage *stage = &e->schedule->groups[g].stages[i];
+            if (stage->companion != GRUC_NONE && host_bytes(stage) > most)
+                most = host_bytes(stage);
+        }
+    return (most < FAR_BYTES ? 1 : 2) * cpu_companion_rows(e);
+}
+
 /* v_rows / cpu_companion_rows, rounded up */
 static LLVMValueRef row_blocks(struct cpu_emitter *e, LLVMValueRef v_rows)
 {

@@ -258,6 +258,8 @@ struct cpu_companion_block {
 void cpu_plan_companions(const struct cpu_emitter *e);
 /* How many threads may share the steps of the group's scans for companions still to pay. */
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
+/* Rows of tiles from which trailing pays. */
+unsigned cpu_trail_rows(const struct cpu_emitter *e);
 /* Rows of a companion's block. */
 unsigned cpu_companion_rows(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */
@@ -289,6 +291,9 @@ enum { CPU_BUFFER_GAP = 64 };
 /* Memory of a call; fills the workspace fields of info. */
 void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
                         struct gruc_module_info *info);
+/* Bytes of a tile's row where a call has no room for scans to trail, so that of every buffer one tile
+ * is enough. */
+uint64_t cpu_least_tile(const struct gruc_schedule *schedule);
 /* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);
 /* The same in words. */

@@ -62,16 +62,20 @@ static void emit_reset(struct entry *n)
 }
 
 /* Bytes of workspace for one row on the stack. */
-static uint64_t stack_bytes(const struct gruc_module_info *info, int is_step)
+static uint64_t stack_bytes(const struct cpu_emitter *e, const struct gruc_module_info *info,
+                            int is_step)
 {
     uint64_t bytes = info->workspace_fixed + info->workspace_row;
     for (uint32_t i = 0; i < info->n_steps; i++)
         bytes += info->workspace_row_step[i] * (info->steps[i] != 0 ? info->steps[i] : 1);
-    uint64_t rows = 1;
-    if (!is_step && info->workspace_tile != 0 && bytes < TILE_STACK)
-        rows = (TILE_STACK - bytes) / info->workspace_tile;
+    uint64_t rows = 1, tile = info->workspace_tile;
+    if (!is_step && tile != 0 && bytes < TILE_STACK) {
+        if ((TILE_STACK - bytes) / tile < cpu_trail_rows(e))
+            tile = cpu_least_tile(e->schedule);
+        rows = (TILE_STACK - bytes) / tile;
+    }
     rows = rows < 1 ? 1 : rows > info->tile_rows ? info->tile_rows : rows;
-    return bytes + rows * info->workspace_tile;
+    return bytes + rows * tile;
 }
 
 static void set_slot(struct cpu_emitter *e, LLVMValueRef v_args, unsigned slot, LLVMValueRef v)
@@ -102,7 +106,7 @@ static void emit_one_row(struct entry *n, int is_step)
     LLVMValueRef f = begin_entry(n, is_step ? "step" : "run", e->t_i32, parameters, count);
     unsigned slots = CPU_SLOT_STEPS + info->n_steps + info->n_inputs + info->n_outputs;
     LLVMValueRef v_args = LLVMBuildAlloca(e->builder, LLVMArrayType(e->t_i64, slots), "args");
-    uint64_t bytes = stack_bytes(info, is_step);
+    uint64_t bytes = stack_bytes(e, info, is_step);
     LLVMValueRef v_work = LLVMBuildAlloca(
         e->builder, LLVMArrayType(e->t_i8, (unsigned)(bytes == 0 ? 1 : bytes)), "workspace");
     LLVMSetAlignment(v_work, GRUC_ABI_ALIGNMENT);

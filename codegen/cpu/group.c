@@ -206,12 +206,13 @@ static void load_share(struct cpu_run *r)
 
 LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
 {
-    LLVMTypeRef parameters[] = {e->t_ptr, e->t_ptr, e->t_i64, e->t_i64, e->t_i64, e->t_i64};
-    struct l_function f = l_function_begin(e, "run_group", parameters, 6);
+    LLVMTypeRef parameters[] = {e->t_ptr, e->t_ptr, e->t_i64, e->t_i64,
+                                e->t_i64, e->t_i64, e->t_i64};
+    struct l_function f = l_function_begin(e, "run_group", parameters, 7);
     struct cpu_run r = {
         .e = e, .v_args = LLVMGetParam(f.function, 1), .v_first = LLVMGetParam(f.function, 2),
         .v_rows = LLVMGetParam(f.function, 3), .v_tile_rows = LLVMGetParam(f.function, 4),
-        .v_given = LLVMGetParam(f.function, 5),
+        .v_given = LLVMGetParam(f.function, 5), .v_apart = LLVMGetParam(f.function, 6),
         .v_base = GRUC_NEW_ARRAY(e->arena, LLVMValueRef, e->schedule->n_buffers),
         .v_current = GRUC_NEW_ARRAY(e->arena, LLVMValueRef, e->schedule->n_buffers),
         .v_next = GRUC_NEW_ARRAY(e->arena, LLVMValueRef, e->schedule->n_buffers)};

@@ -97,10 +97,12 @@ static void check_arrays(struct cpu_run *r)
     return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
 }
 
-/* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error. */
+/* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error. Where
+ * several tiles of a buffer leave too few, r keeps one. */
 static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
 {
     struct cpu_emitter *e = r->e;
+    r->v_apart = l_i64(e, 1);
     if (e->one_step)
         return l_i64(e, 1);
     LLVMValueRef v_row = l_i64(e, e->info->workspace_row);
@@ -118,6 +120,13 @@ static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
     LLVMValueRef v_room = LLVMBuildSub(e->builder, v_bytes, v_rest, "");
     LLVMValueRef v_rows =
         LLVMBuildUDiv(e->builder, v_room, l_i64(e, e->info->workspace_tile), "");
+    uint64_t least = cpu_least_tile(e->schedule);
+    if (least < e->info->workspace_tile) {
+        LLVMValueRef v_more = LLVMBuildUDiv(e->builder, v_room, l_i64(e, least), "");
+        LLVMValueRef v_few = below(e, v_rows, l_i64(e, cpu_trail_rows(e)));
+        v_rows = LLVMBuildSelect(e->builder, v_few, v_more, v_rows, "");
+        r->v_apart = LLVMBuildSelect(e->builder, v_few, l_i64(e, 0), l_i64(e, 1), "");
+    }
     return_if(e, below(e, v_rows, v_group_rows), GRUC_ERROR_WORKSPACE);
     LLVMValueRef v_enough = below(e, v_most, v_rows);
     return LLVMBuildSelect(e->builder, v_enough, v_most, v_rows, "");
@@ -205,8 +214,8 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r.v_rows, loop.v_index, "");
     LLVMValueRef v_now = LLVMBuildSelect(e->builder, below(e, v_left, v_each), v_left, v_each, "");
     LLVMValueRef arguments[] = {e->v_blob, r.v_args, l_add(e, r.v_first, loop.v_index), v_now,
-                                v_tile_rows, v_given};
-    LLVMBuildCall2(e->builder, group_type, group, arguments, 6, "");
+                                v_tile_rows, v_given, r.v_apart};
+    LLVMBuildCall2(e->builder, group_type, group, arguments, 7, "");
     l_loop_end(e, &loop);
     LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_OK, 0));
     return run;

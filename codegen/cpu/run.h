@@ -17,7 +17,7 @@ struct cpu_run {
     struct cpu_emitter *e;
     const struct cpu_place *places; /* of the steps of a scan as a function: all that are not */
     size_t n_places;                /* v_current's */
-    LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given; /* parameters of the group */
+    LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given, v_apart; /* the group's parameters */
     LLVMValueRef v_batch, v_flags, v_state;
     LLVMValueRef v_turned; /* of a single step: whether it walks the units backwards; else NULL */
     LLVMValueRef v_steps[GRUC_ABI_MAX_STEPS];

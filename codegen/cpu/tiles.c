@@ -164,8 +164,7 @@ static struct trail plan_trail(struct cpu_run *r, const struct gruc_group *group
     struct trail t;
     LLVMValueRef v_rows = l_i64(e, cpu_companion_rows(e));
     LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_rows, l_i64(e, 1), "");
-    LLVMValueRef v_enough =
-        LLVMBuildICmp(e->builder, LLVMIntULE, v_rows, v_tile, "");
+    LLVMValueRef v_enough = LLVMBuildICmp(e->builder, LLVMIntNE, r->v_apart, l_i64(e, 0), "");
     t.v_is_lagging = LLVMBuildAnd(e->builder, v_single, v_enough, "");
     LLVMValueRef v_shares = l_i64(e, cpu_companion_shares(e, group));
     LLVMValueRef v_far = LLVMBuildICmp(e->builder, LLVMIntULE, r->v_shares, v_shares, "");

@@ -63,8 +63,12 @@ static LLVMValueRef buffer_bytes(struct cpu_run *r, const struct gruc_buffer *bu
 {
     struct cpu_emitter *e = r->e;
     uint64_t bytes = cpu_dtype_bytes(buffer->dtype), row = buffer->stride * bytes;
-    if (buffer->storage == GRUC_STORE_TILE)
-        return l_mul(e, tile_bytes(r, buffer), l_i64(e, buffer->tiles));
+    if (buffer->storage == GRUC_STORE_TILE && buffer->tiles == 1)
+        return tile_bytes(r, buffer);
+    if (buffer->storage == GRUC_STORE_TILE) {
+        LLVMValueRef v_more = l_mul(e, r->v_apart, l_i64(e, buffer->tiles - 1));
+        return l_mul(e, tile_bytes(r, buffer), l_add(e, v_more, l_i64(e, 1)));
+    }
     if (buffer->storage == GRUC_STORE_SEQUENCE)
         return l_mul(e, r->v_rows, l_mul(e, cpu_steps_value(r, buffer->steps),
                                          l_i64(e, buffer->width * bytes)));
@@ -197,6 +201,7 @@ void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cp
     *v_stride = l_i64(e, buffer->stride * bytes);
     if (buffer->tiles > 1 && at->v_tile != NULL) {
         LLVMValueRef v_kept = LLVMBuildURem(e->builder, at->v_tile, l_i64(e, buffer->tiles), "");
+        v_kept = l_mul(e, v_kept, r->v_apart);
         *v_base = l_offset(e, *v_base, l_mul(e, v_kept, tile_bytes(r, buffer)));
     }
     if (at->way == CPU_STEP) {

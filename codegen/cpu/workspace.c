@@ -16,6 +16,19 @@ static int is_wavefront(const struct gruc_schedule *schedule)
     return 0;
 }
 
+uint64_t cpu_least_tile(const struct gruc_schedule *schedule)
+{
+    uint64_t bytes = 0;
+    int must_be_apart = is_wavefront(schedule);
+    for (size_t i = 0; i < schedule->n_buffers; i++) {
+        const struct gruc_buffer *buffer = &schedule->buffers[i];
+        if (buffer->storage == GRUC_STORE_TILE)
+            bytes += (uint64_t)buffer->stride * cpu_dtype_bytes(buffer->dtype) *
+                     (must_be_apart ? buffer->tiles : 1);
+    }
+    return bytes;
+}
+
 void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
                         struct gruc_module_info *info)
 {
