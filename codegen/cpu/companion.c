@@ -128,8 +128,8 @@ unsigned cpu_companion_rows(const struct cpu_emitter *e)
     return e->target->registers >= 32 ? 8 : 6;
 }
 
-/* The companion's weights are read once a tile: of small tiles that is dear where they are far. */
-unsigned cpu_trail_rows(const struct cpu_emitter *e)
+/* Whether weights are far: a companion's are read once a tile, so tiles should not be small then. */
+static int is_far(const struct cpu_emitter *e)
 {
     uint64_t most = 0;
     for (size_t g = 0; g < e->schedule->n_groups; g++)
@@ -138,7 +138,17 @@ unsigned cpu_trail_rows(const struct cpu_emitter *e)
             if (stage->companion != GRUC_NONE && host_bytes(stage) > most)
                 most = host_bytes(stage);
         }
-    return (most < FAR_BYTES ? 1 : 2) * cpu_companion_rows(e);
+    return most >= FAR_BYTES;
+}
+
+unsigned cpu_trail_rows(const struct cpu_emitter *e)
+{
+    return (is_far(e) ? 2 : 1) * cpu_companion_rows(e);
+}
+
+unsigned cpu_trail_steps(const struct cpu_emitter *e)
+{
+    return (is_far(e) ? 3 : 2) * cpu_companion_rows(e);
 }
 
 /* v_rows / cpu_companion_rows, rounded up */

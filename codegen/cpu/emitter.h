@@ -258,8 +258,10 @@ struct cpu_companion_block {
 void cpu_plan_companions(const struct cpu_emitter *e);
 /* How many threads may share the steps of the group's scans for companions still to pay. */
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
-/* Rows of tiles from which trailing pays. */
+/* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few, as
+ * the first tile's products are computed by themselves. */
 unsigned cpu_trail_rows(const struct cpu_emitter *e);
+unsigned cpu_trail_steps(const struct cpu_emitter *e);
 /* Rows of a companion's block. */
 unsigned cpu_companion_rows(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */

@@ -2,10 +2,6 @@
 /* Sweeps in tiles of steps: all stages of a tile before the next, or some tiles apart. */
 #include "codegen/cpu/run.h"
 
-/* Steps of a tile of scans that trail: short, as the first tile's product is computed by itself, and
- * a multiple of the rows of a companion's block. */
-enum { TRAIL_STEPS = 24 };
-
 static int only_tiles(const struct cpu_emitter *e, const struct cpu_stage *s)
 {
     for (size_t i = 0; i < s->n_edges; i++)
@@ -170,7 +166,7 @@ static struct trail plan_trail(struct cpu_run *r, const struct gruc_group *group
     LLVMValueRef v_far = LLVMBuildICmp(e->builder, LLVMIntULE, r->v_shares, v_shares, "");
     t.v_is_lagging = LLVMBuildAnd(e->builder, t.v_is_lagging, v_far, "");
     t.v_lagging = LLVMBuildZExt(e->builder, t.v_is_lagging, e->t_i64, "");
-    LLVMValueRef v_most = l_i64(e, TRAIL_STEPS);
+    LLVMValueRef v_most = l_i64(e, cpu_trail_steps(e));
     LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULT, v_most, v_tile, "");
     LLVMValueRef v_blocks = l_mul(e, LLVMBuildUDiv(e->builder, v_tile, v_rows, ""), v_rows);
     t.v_tile = LLVMBuildSelect(e->builder, v_long, v_most, v_blocks, "");
