@@ -159,6 +159,10 @@ for compiler in cc clang-19; do
 done
 
 check check 0 "$gruc" check "$cases/k2_gru_defaults.yaml"
+# Rows of one number fill a tile to its end.
+printf 'keras: 3\ninputs:\n  i: {shape: [~], dtype: int32}\nlayers:\n%s\n%s\n' \
+  '  - Embedding: {input_dim: 7, output_dim: 1}' '  - GRU: {units: 1}' > one_number.yaml
+check check-one-number 0 "$gruc" check one_number.yaml --batch=16 --steps=9
 check check-int8 0 "$gruc" check "$co2" --weights-type=int8
 says check-int8-is-not-judged out 'not compared with ref'
 says check-int8-is-measured out 'int8 weights: max abs'

@@ -84,7 +84,8 @@ static void copy_row(struct cpu_emitter *e, const struct cpu_edge *to, LLVMValue
     unsigned lanes = e->target->lanes;
     LLVMTypeRef type = l_vector(e->t_float, lanes);
     uint64_t vector_bytes = (uint64_t)lanes * sizeof(float);
-    uint32_t vectors = to->exact ? to->width / lanes : (to->width + lanes - 1) / lanes;
+    int is_exact = to->exact || to->width == 1; /* single numbers stand side by side */
+    uint32_t vectors = is_exact ? to->width / lanes : (to->width + lanes - 1) / lanes;
     if (vectors > STRAIGHT_VECTORS) {
         struct l_loop loop = l_loop_begin(e, l_i64(e, 0), l_i64(e, vectors * vector_bytes),
                                           l_i64(e, vector_bytes));
