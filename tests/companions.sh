@@ -24,15 +24,24 @@ check() {
   done
 }
 
-# verify NAME STEPS BATCH [OPTION...]
+# verify NAME [STEPS BATCH [OPTION...]]
 verify() {
-  name=$1 steps=$2 batch=$3
-  shift 3
-  if answer=$("$gruc" check --steps="$steps" --batch="$batch" "$@" "$scratch/$name.yaml" 2>&1); then
-    echo "ok companions $name, $steps steps, batch $batch $*"
+  name=$1
+  [ $# -gt 1 ] && name="$1, $2 steps, batch $3"
+  file=$scratch/$1.yaml
+  shift
+  if [ $# -gt 0 ]; then
+    sizes="--steps=$1 --batch=$2"
+    shift 2
+  else
+    sizes=
+  fi
+  # shellcheck disable=SC2086
+  if answer=$("$gruc" check $sizes "$@" "$file" 2>&1); then
+    echo "ok companions $name $*"
   else
     printf '%s\n' "$answer"
-    echo "not ok companions $name, $steps steps, batch $batch $*: see above"
+    echo "not ok companions $name $*: see above"
   fi
 }
 
@@ -63,6 +72,16 @@ printf 'inputs:\n  x: [30, 40]\nlayers:\n%s\n' \
   '  - GRU: {units: 64, return_sequences: true, unroll: true}
   - GRU: {units: 64, return_sequences: true}' > "$scratch/unrolled.yaml"
 verify unrolled 30 1
+
+# Of unknown many steps none is unrolled.
+printf 'keras: 3\ninputs:\n  x: [~, 40]\nlayers:\n%s\n' \
+  '  - GRU: {units: 64, return_sequences: true, unroll: true}' > "$scratch/not_unrolled.yaml"
+if "$gruc" inspect --cpu=x86-64-v4 "$scratch/not_unrolled.yaml" 2> /dev/null |
+  grep -q "products of the next tile's input"; then
+  verify not_unrolled
+else
+  echo "not ok companions not_unrolled: inspect tells of none"
+fi
 
 # With few registers they pay at larger sizes only.
 check wide 200 '  - GRU: {units: 200, return_sequences: true}'

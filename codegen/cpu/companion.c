@@ -85,16 +85,6 @@ static int lags_agree(const struct gruc_ir *ir, const struct gruc_group *group)
     return 1;
 }
 
-/* One unrolled scan makes its whole group go step by step. */
-static int is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group)
-{
-    for (size_t i = 0; i < group->n_stages; i++)
-        if (group->stages[i].kind == GRUC_STAGE_SCAN &&
-            gruc_op_integer(&e->ir->ops[group->stages[i].ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0)
-            return 1;
-    return 0;
-}
-
 static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
 {
     for (size_t i = 0; i < group->n_stages; i++) {
@@ -116,7 +106,7 @@ static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
 void cpu_plan_companions(const struct cpu_emitter *e)
 {
     for (size_t g = 0; g < e->schedule->n_groups; g++)
-        if (!e->schedule->groups[g].is_wavefront && !is_unrolled(e, &e->schedule->groups[g]))
+        if (!e->schedule->groups[g].is_wavefront && !cpu_is_unrolled(e, &e->schedule->groups[g]))
             plan_group(e, &e->schedule->groups[g]);
 }
 
@@ -211,9 +201,10 @@ void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *c,
     unsigned rows = cpu_companion_rows(e), gates = (unsigned)packed->product->n_ops;
     *out = (struct cpu_companion_block){
         .block = {.n_rows = rows, .n_vectors = 1, .lanes = packed->lanes, .tail = packed->lanes}};
-    LLVMValueRef v_next = l_load(e, e->t_i32, c->v_next, 8); /* 64 bits are divided more slowly */
-    LLVMValueRef v_blocks =
-        LLVMBuildTrunc(e->builder, row_blocks(e, c->stage.v_rows), e->t_i32, "");
+    LLVMValueRef v_next = l_load(e, e->t_i64, c->v_next, 8);
+    LLVMValueRef v_blocks = row_blocks(e, c->stage.v_rows);
+    v_next = LLVMBuildTrunc(e->builder, v_next, e->t_i32, ""); /* 64 bits are divided slowly */
+    v_blocks = LLVMBuildTrunc(e->builder, v_blocks, e->t_i32, "");
     LLVMValueRef v_column = LLVMBuildUDiv(e->builder, v_next, v_blocks, "");
     LLVMValueRef v_rows = LLVMBuildURem(e->builder, v_next, v_blocks, "");
     v_column = LLVMBuildZExt(e->builder, v_column, e->t_i64, "");

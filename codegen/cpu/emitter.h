@@ -254,6 +254,8 @@ struct cpu_companion_block {
     LLVMValueRef v_left[CPU_MAX_ROWS], v_weights, v_bias, v_gate;
 };
 
+/* Whether the group goes step by step: one unrolled scan makes all of it do so. */
+int cpu_is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group);
 /* Gives scans the companions that pay. */
 void cpu_plan_companions(const struct cpu_emitter *e);
 /* How many threads may share the steps of the group's scans for companions still to pay. */

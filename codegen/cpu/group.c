@@ -120,7 +120,7 @@ static void emit_unrolled(struct cpu_run *r, const struct cpu_sweep *w)
     }
 }
 
-static int is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group)
+int cpu_is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group)
 {
     for (size_t i = 0; i < group->n_stages; i++)
         if (group->stages[i].kind == GRUC_STAGE_SCAN && group->steps.symbol < 0 &&
@@ -154,7 +154,7 @@ static void emit_sweep(struct cpu_run *r, const struct gruc_group *group)
         return;
     }
     begin_scans(r, group);
-    if (is_unrolled(e, group)) {
+    if (cpu_is_unrolled(e, group)) {
         emit_unrolled(r, &w);
         r->has_steps = 1;
         return;
