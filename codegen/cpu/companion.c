@@ -6,10 +6,6 @@
 #include "codegen/cpu/run.h"
 #include "codegen/cpu/weights.h"
 
-/* Bytes of a step's weights from which a companion pays: where the nearest cache does not hold them
- * and, with few registers, hence small blocks, not the next one either. */
-enum { NEAR_BYTES = 28 * 1024, FAR_BYTES = 384 * 1024 };
-
 /* Vectors' products that take about as long as what two cores exchange at a barrier. */
 enum { WAIT_PRODUCTS = 600 };
 
@@ -46,9 +42,11 @@ static uint64_t host_bytes(const struct gruc_stage *scan)
     return bytes;
 }
 
+/* From where a companion pays: where the nearest cache does not hold a step's weights and, with few
+ * registers, hence small blocks, not the next one either. */
 static uint64_t least_bytes(const struct cpu_emitter *e)
 {
-    return e->target->registers >= 32 ? NEAR_BYTES : FAR_BYTES;
+    return e->target->registers >= 32 ? CPU_FIRST_BYTES : CPU_SECOND_BYTES;
 }
 
 static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
@@ -128,7 +126,7 @@ static int is_far(const struct cpu_emitter *e)
             if (stage->companion != GRUC_NONE && host_bytes(stage) > most)
                 most = host_bytes(stage);
         }
-    return most >= FAR_BYTES;
+    return most >= CPU_SECOND_BYTES;
 }
 
 unsigned cpu_trail_rows(const struct cpu_emitter *e)
@@ -164,9 +162,9 @@ static LLVMValueRef of_gate(struct cpu_emitter *e, LLVMValueRef v_gate, const LL
 static LLVMValueRef row_address(struct cpu_emitter *e, const struct cpu_companion_block *block,
                                 LLVMValueRef v_base, LLVMValueRef v_stride, unsigned row)
 {
-    if (block->v_rows[row] != NULL)
-        return l_offset(e, v_base, l_mul(e, block->v_rows[row], v_stride));
-    v_base = l_offset(e, v_base, l_mul(e, block->v_rows[0], v_stride));
+    if (block->block.v_rows[row] != NULL)
+        return l_offset(e, v_base, l_mul(e, block->block.v_rows[row], v_stride));
+    v_base = l_offset(e, v_base, l_mul(e, block->block.v_rows[0], v_stride));
     return l_offset(e, v_base, l_mul(e, l_i64(e, row), v_stride));
 }
 
@@ -176,13 +174,13 @@ static void begin_rows(struct cpu_emitter *e, const struct cpu_companion *c, LLV
                        struct cpu_companion_block *out)
 {
     const struct cpu_edge *left = &c->stage.edges[0];
-    out->v_rows[0] = v_first;
+    out->block.v_rows[0] = v_first;
     LLVMValueRef v_last = LLVMBuildSub(e->builder, c->stage.v_rows, l_i64(e, 1), "");
     for (unsigned row = 0; c->stage.is_listed && row < out->block.n_rows; row++) {
         LLVMValueRef v_at = l_add(e, v_first, l_i64(e, row));
         LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
         v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
-        out->v_rows[row] = cpu_stage_row(e, &c->stage, v_at);
+        out->block.v_rows[row] = cpu_stage_row(e, &c->stage, v_at);
     }
     for (unsigned row = 0; row < out->block.n_rows; row++)
         out->v_left[row] = row_address(e, out, left->v_base, left->v_stride, row);

@@ -2,6 +2,7 @@
 /* The cpu back end: any model, through LLVM. */
 #include "codegen/cpu/module.h"
 
+#include "codegen/cpu/companion.h"
 #include "ir/passes/passes.h"
 
 static const char *refuses(const struct gruc_ir *ir, const struct gruc_target *target)

@@ -4,8 +4,12 @@
 
 /* Private to codegen/cpu. v_ names LLVM values, b_ blocks, t_ types. */
 
+#include "codegen/cpu/build.h"
 #include "codegen/cpu/target.h"
 #include "ir/schedule/schedule.h"
+
+/* What can be counted on of the two nearest caches. */
+enum { CPU_FIRST_BYTES = 28 * 1024, CPU_SECOND_BYTES = 384 * 1024 };
 
 enum { CPU_MAX_EDGES = 64, CPU_MAX_PIECES = 256, CPU_VECTOR_PAD = 16 };
 
@@ -78,59 +82,6 @@ void cpu_windows_finish(struct cpu_emitter *e);
 
 /* What is emitted from now on. */
 void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant);
-
-/* ---- small builders: build.c ---- */
-LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value);
-LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
-LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
-/* base + offset bytes */
-LLVMValueRef l_offset(struct cpu_emitter *e, LLVMValueRef v_base, LLVMValueRef v_bytes);
-LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_pointer,
-                    unsigned align);
-void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, unsigned align);
-LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes);
-/* The line at v_pointer is read, or written, soon; or read later, so that the second cache will do. */
-enum l_use { L_READ_SOON, L_WRITE_SOON, L_READ_LATER };
-void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer, enum l_use use);
-LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);
-LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
-                         LLVMValueRef *arguments, unsigned count);
-/* One of a target's own, without overloads; arguments of other vector types are taken by their
- * bits. */
-LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef *arguments,
-                           unsigned count);
-LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name);
-LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid);
-unsigned cpu_dtype_bytes(enum gruc_dtype dtype);
-LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype);
-
-/* for (index = first; index < limit; index += step): begin leaves the builder in the body, end
- * closes it and leaves the builder after. Runs zero times when first >= limit. A loop of constants
- * that runs once is only its body. */
-struct l_loop {
-    LLVMBasicBlockRef b_head, b_body, b_after;
-    LLVMValueRef v_index, v_step;
-};
-struct l_loop l_loop_begin(struct cpu_emitter *e, LLVMValueRef v_first, LLVMValueRef v_limit,
-                           LLVMValueRef v_step);
-void l_loop_end(struct cpu_emitter *e, const struct l_loop *loop);
-/* What a loop's variable becomes in the next round, the sum v_next being marked as one that never
- * wraps: frozen, so that loop strength reduction, a quarter of the compile time, does not know the
- * variable and leaves the addresses made of it as they are. */
-LLVMValueRef l_next(struct cpu_emitter *e, LLVMValueRef v_next);
-
-/* Gives a function an attribute without a value. */
-void l_attribute(struct cpu_emitter *e, LLVMValueRef function, const char *name);
-
-/* An internal function; its first parameter is the packed weights. Saves the builder's place. */
-struct l_function {
-    LLVMValueRef function, outer_function, outer_weights;
-    LLVMBasicBlockRef b_outer;
-    LLVMTypeRef type;
-};
-struct l_function l_function_begin(struct cpu_emitter *e, const char *name, LLVMTypeRef *parameters,
-                                   unsigned count);
-void l_function_end(struct cpu_emitter *e, struct l_function *f);
 
 /* ---- a stage as a function: (weights, rows, turned, the offset of each piece of the weights it
  * reads, base of each edge: products' left operands, loads, stores; then what not all have: list,
@@ -237,54 +188,9 @@ void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block);
 LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
                                 LLVMValueRef *operands, unsigned lanes);
 
-/* ---- companions: companion.c ---- */
-
-/* In a function that computes blocks of a companion: its stage, bound to the parameters. */
-struct cpu_companion {
-    struct cpu_stage stage;
-    LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
-};
-enum cpu_beside_parameter {
-    CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_WEIGHTS,
-    CPU_BESIDE_EDGES, CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
-};
-struct cpu_companion_block {
-    struct cpu_block block;
-    LLVMValueRef v_rows[CPU_MAX_ROWS]; /* numbers of the rows; NULL: they follow the first */
-    LLVMValueRef v_left[CPU_MAX_ROWS], v_weights, v_bias, v_gate;
-};
-
+/* ---- the whole module ---- */
 /* Whether the group goes step by step: one unrolled scan makes all of it do so. */
 int cpu_is_unrolled(const struct cpu_emitter *e, const struct gruc_group *group);
-/* Gives scans the companions that pay. */
-void cpu_plan_companions(const struct cpu_emitter *e);
-/* How many threads may share the steps of the group's scans for companions still to pay. */
-uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
-/* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few, as
- * the first tile's products are computed by themselves. */
-unsigned cpu_trail_rows(const struct cpu_emitter *e);
-unsigned cpu_trail_steps(const struct cpu_emitter *e);
-/* Rows of a companion's block. */
-unsigned cpu_companion_rows(const struct cpu_emitter *e);
-/* Number of the stage's product whose loop computes a companion too; n_products: none can. */
-size_t cpu_companion_host(const struct gruc_stage *stage);
-/* Types of the parameters that stand for a companion; answers how many. */
-unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage *stage,
-                                  LLVMTypeRef *types);
-/* The stage, its operands being the function's parameters from first on. */
-const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueRef function,
-                                               unsigned first, const struct cpu_stage *stage);
-/* Whether a block is due. */
-LLVMValueRef cpu_companion_waits(struct cpu_emitter *e, const struct cpu_companion *companion);
-/* The next block's operands; its sums, which are stored. */
-void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *companion,
-                         struct cpu_companion_block *out);
-void cpu_companion_end(struct cpu_emitter *e, const struct cpu_companion *companion,
-                       const struct cpu_companion_block *block, const LLVMValueRef *v_sums);
-/* The next block by itself: product.c */
-void cpu_emit_companion(struct cpu_emitter *e, const struct cpu_companion *companion);
-
-/* ---- the whole module ---- */
 /* Emits run_batch over the schedule; answers the function. */
 LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name);
 /* NAME_describe, NAME_info, NAME_reset, NAME_step, NAME_run, and the entry names when asked. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "codegen/cpu/companion.h"
 #include "codegen/module_info.h"
 #include "codegen/trace.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of a block: sums over k held in registers, weights streamed in the order they are used.
  * The order of each sum is that of gruc_sum_ranges, whatever the block. */
+#include "codegen/cpu/companion.h"
 #include "codegen/cpu/weights.h"
 
 enum {

@@ -4,7 +4,7 @@
 
 /* Private to codegen/cpu: the function that computes a group of rows. */
 
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/companion.h"
 
 /* What a function was told of a view, or of a piece of a stage's weights. */
 struct cpu_place {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A stage as a function of its own: how its values are reached is decided where it is called. */
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/companion.h"
 
 #include <stdio.h>
 

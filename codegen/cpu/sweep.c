@@ -2,15 +2,14 @@
 /* A sweep stage: for each block of units, for each block of rows, the products and what follows.
  * Units are the outer loop, so that a block's weights are read from the nearest cache for all rows
  * but the first. How many rows and vectors a block has is decided here from the registers. */
+#include "codegen/cpu/companion.h"
 #include "codegen/cpu/quantized.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* NEAR_BYTES, SECOND_BYTES: what can be counted on of the two nearest caches. HOST_SUMS: of a block beside which one of
- * a companion is computed; together they keep the multipliers busy. */
-enum { NEAR_BYTES = 28 * 1024, SECOND_BYTES = 400 * 1024,
-       HOST_SUMS = 6 };
+/* Of a block beside which one of a companion is computed; together they keep the multipliers busy. */
+enum { HOST_SUMS = 6 };
 
 struct sweep {
     struct cpu_emitter *e;
@@ -73,7 +72,7 @@ static uint64_t weight_bytes(const struct sweep *w, unsigned units)
 static int one_vector_stays(const struct sweep *w, unsigned gates)
 {
     uint64_t bytes = weight_bytes(w, w->lanes);
-    return gates >= 3 && bytes <= NEAR_BYTES && 2 * bytes > NEAR_BYTES;
+    return gates >= 3 && bytes <= CPU_FIRST_BYTES && 2 * bytes > CPU_FIRST_BYTES;
 }
 
 /* Whether blocks of one row compute those of a companion too. */
@@ -309,7 +308,7 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
 static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows)
 {
     struct cpu_emitter *e = w->e;
-    int is_near = w->s->is_listed || weight_bytes(w, w->s->stage->width) <= SECOND_BYTES;
+    int is_near = w->s->is_listed || weight_bytes(w, w->s->stage->width) <= CPU_SECOND_BYTES;
     unsigned few = is_near ? rows / 2 : 1;
     LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
     LLVMValueRef v_rest = LLVMBuildAnd(e->builder, w->s->v_rows, l_i64(e, rows - 1), "");
