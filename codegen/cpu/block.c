@@ -115,7 +115,7 @@ static LLVMValueRef load_weight(struct cpu_emitter *e, const struct cpu_block *b
 {
     const struct gruc_type *type = &e->ir->values[op->results[0]].type;
     size_t piece = find_piece(block->stage, op->results[0]);
-    LLVMValueRef address = l_offset(e, e->v_weights, cpu_piece_offset(e, piece));
+    LLVMValueRef address = l_offset(e, e->v_weights, block->stage->v_pieces[piece]);
     if (type->width == 1)
         return l_splat(e, l_load(e, e->t_float, address, 4), block->lanes);
     LLVMValueRef v_unit = l_add(e, block->v_unit, l_i64(e, (uint64_t)vector * block->lanes));

@@ -248,8 +248,8 @@ unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage 
     return count;
 }
 
-const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueRef function,
-                                               unsigned first, const struct cpu_stage *stage)
+const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVMValueRef *values,
+                                               const struct cpu_stage *stage)
 {
     struct cpu_companion *out = GRUC_NEW(e->arena, struct cpu_companion);
     struct cpu_packed *packed = GRUC_NEW(e->arena, struct cpu_packed);
@@ -259,16 +259,16 @@ const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueR
     }
     out->stage = *stage;
     *packed = stage->packed[0];
-    packed->v_piece = LLVMGetParam(function, first + CPU_BESIDE_WEIGHTS);
+    packed->v_piece = values[CPU_BESIDE_WEIGHTS];
     out->stage.packed = packed;
-    out->v_next = LLVMGetParam(function, first + CPU_BESIDE_NEXT);
-    out->v_limit = LLVMGetParam(function, first + CPU_BESIDE_LIMIT);
-    out->stage.v_rows = LLVMGetParam(function, first + CPU_BESIDE_ROWS);
-    out->stage.v_list = LLVMGetParam(function, first + CPU_BESIDE_LIST);
+    out->v_next = values[CPU_BESIDE_NEXT];
+    out->v_limit = values[CPU_BESIDE_LIMIT];
+    out->stage.v_rows = values[CPU_BESIDE_ROWS];
+    out->stage.v_list = values[CPU_BESIDE_LIST];
     for (unsigned i = 0; i < stage->n_edges; i++) {
         const struct gruc_buffer *buffer =
             &e->schedule->buffers[stage->edges[i].view->buffer]; /* a tile */
-        out->stage.edges[i].v_base = LLVMGetParam(function, first + CPU_BESIDE_EDGES + i);
+        out->stage.edges[i].v_base = values[CPU_BESIDE_EDGES + i];
         out->stage.edges[i].v_stride =
             l_i64(e, buffer->stride * (uint64_t)cpu_dtype_bytes(buffer->dtype));
     }
@@ -282,7 +282,9 @@ static void emit_rest(struct cpu_emitter *e, const struct cpu_stage *stage, stru
     unsigned count = 1 + cpu_companion_parameters(e, stage, types + 1);
     struct l_function f = l_function_begin(e, "companion", types, count);
     l_attribute(e, f.function, "noinline");
-    const struct cpu_companion *companion = cpu_companion_bind(e, f.function, 1, stage);
+    LLVMValueRef values[1 + CPU_BESIDE_MOST];
+    LLVMGetParams(f.function, values);
+    const struct cpu_companion *companion = cpu_companion_bind(e, values + 1, stage);
     if (companion == NULL)
         return;
     LLVMBasicBlockRef b_head = l_block(e, "head"), b_block = l_block(e, "block"),

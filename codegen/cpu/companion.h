@@ -6,7 +6,7 @@
 
 #include "codegen/cpu/emitter.h"
 
-/* In a function that computes blocks of a companion: its stage, bound to the parameters. */
+/* Where blocks of a companion are computed: its stage, bound to what is there. */
 struct cpu_companion {
     struct cpu_stage stage;
     LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
@@ -35,9 +35,9 @@ size_t cpu_companion_host(const struct gruc_stage *stage);
 /* Types of the parameters that stand for a companion; answers how many. */
 unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage *stage,
                                   LLVMTypeRef *types);
-/* The stage, its operands being the function's parameters from first on. */
-const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, LLVMValueRef function,
-                                               unsigned first, const struct cpu_stage *stage);
+/* The stage, with values for those parameters. */
+const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVMValueRef *values,
+                                               const struct cpu_stage *stage);
 /* Whether a block is due. */
 LLVMValueRef cpu_companion_waits(struct cpu_emitter *e, const struct cpu_companion *companion);
 /* The next block's operands; its sums, which are stored. */

@@ -112,7 +112,7 @@ static void look_up(struct cpu_emitter *e, struct cpu_stage *s)
     LLVMValueRef v_entry = l_mul(e, load_id(e, s, v_row), l_i64(e, row_bytes(e, s->stage)));
     for (size_t i = 0; i < s->stage->n_ops; i++) {
         const struct gruc_op *op = &e->ir->ops[s->stage->ops[i]];
-        LLVMValueRef v_table = l_add(e, cpu_piece_offset(e, 0), l_i64(e, column));
+        LLVMValueRef v_table = l_add(e, s->v_pieces[0], l_i64(e, column));
         LLVMValueRef v_from = l_offset(e, e->v_weights, l_add(e, v_table, v_entry));
         for (size_t k = 1; k < s->n_edges; k++)
             if (s->edges[k].value == op->results[0])

@@ -83,14 +83,15 @@ void cpu_windows_finish(struct cpu_emitter *e);
 /* What is emitted from now on. */
 void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant);
 
-/* ---- a stage as a function: (weights, rows, turned, the offset of each piece of the weights it
- * reads, base of each edge: products' left operands, loads, stores; then what not all have: list,
- * share and shares, row stride in bytes of the edges whose place does not tell it), so that equal
- * stages have equal functions. Turned walks the units from the last block to the first: every other
- * step does, so that it begins with the weights the step before it ended with, which are still in
- * the cache. A listed stage computes the rows whose numbers (64 bits each) the list holds, others
- * rows 0 to rows. Of several shares, each in a thread of its own, a call computes one: a part of the
- * units, or of the rows where units are not blocked. ---- */
+/* ---- a stage, which has a function or is emitted where it is called. Its arguments are (weights,
+ * rows, turned, the offset of each piece of the weights it reads, base of each edge: products' left
+ * operands, loads, stores; then what not all have: list, share and shares, row stride in bytes of the
+ * edges whose place does not tell it), so that equal stages have equal functions. Turned walks the
+ * units from the last block to the first: every other step does, so that it begins with the weights
+ * the step before it ended with, which are still in the cache. A listed stage computes the rows whose
+ * numbers (64 bits each) the list holds, others rows 0 to rows. Of several shares, each in a thread
+ * of its own, a call computes one: a part of the units, or of the rows where units are not blocked.
+ * ---- */
 enum cpu_stage_parameter {
     CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_PIECES,
     CPU_STAGE_PARAMETERS = CPU_STAGE_PIECES + CPU_MAX_PIECES + 2 * CPU_MAX_EDGES + 43 /* at most */
@@ -115,9 +116,10 @@ struct cpu_packed;
 struct cpu_companion;
 struct cpu_stage {
     const struct gruc_stage *stage;
-    LLVMValueRef function;
+    LLVMValueRef function; /* NULL: it is emitted where it is called */
     LLVMTypeRef type;
-    int is_listed, is_companion;
+    int is_listed, is_companion, is_inside; /* the steps of a scan */
+    const LLVMValueRef *v_pieces; /* offsets of the pieces */
     LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
     size_t n_edges, n_products, n_loads;
@@ -125,17 +127,22 @@ struct cpu_stage {
     size_t n_pieces;
     struct cpu_packed *packed; /* of a sweep: the weights of each product */
     unsigned lanes;            /* of a sweep: units in a vector */
-    const struct cpu_companion *companion; /* whose blocks it computes too; NULL: none */
+    const struct cpu_stage *beside;        /* of which it computes blocks too; NULL: none */
+    const struct cpu_companion *companion; /* the same, bound to its operands */
 };
 
-/* Emits the function of one stage and fills out. Of a stage of a scan that has a companion, its
- * function has the parameters after its own that a block of the companion needs. */
-enum { CPU_STAGE_INLINE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4 };
+/* Fills out and emits the stage's function if it gets one. A stage of a scan that has a companion
+ * has the parameters after its own that a block of the companion needs. */
+enum { CPU_STAGE_INSIDE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4 };
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     const struct cpu_stage *companion, struct cpu_stage *out);
+/* Emits here a stage that has no function, given what would be its arguments. */
+void cpu_emit_stage_here(struct cpu_emitter *e, const struct cpu_stage *stage,
+                         const LLVMValueRef *arguments);
 /* Whether a stage gets a function, or a scan one for its steps, because others are likely to have
  * the same. Not where a call would cost something. */
-int cpu_is_shared(struct cpu_emitter *e, const struct gruc_stage *stage);
+int cpu_is_shared(const struct cpu_emitter *e, const struct gruc_stage *stage);
+int cpu_any_shared(const struct cpu_emitter *e);
 /* The number of the row at place v_index of the rows this call computes. */
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index);
 /* A share of count things: v_first to v_limit. */
@@ -148,9 +155,7 @@ void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValue
 struct l_loop cpu_stage_rows_begin(struct cpu_emitter *e, const struct cpu_stage *s);
 /* The stage reads what is at an offset of the packed weights; answers the piece's number. */
 size_t cpu_stage_piece(struct cpu_emitter *e, struct cpu_stage *s, size_t offset, gruc_ref param);
-/* Its offset, in the stage's function. */
-LLVMValueRef cpu_piece_offset(const struct cpu_emitter *e, size_t piece);
-/* All that the bodies read of the weights, packed before the function begins. */
+/* All that the bodies read of the weights, packed before they are emitted. */
 void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_pack_operands(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_pack_embed(struct cpu_emitter *e, struct cpu_stage *s);

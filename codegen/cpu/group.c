@@ -48,7 +48,7 @@ static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage
 {
     struct cpu_emitter *e = r->e;
     int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
-    unsigned flags = unrolled ? 0 : CPU_STAGE_INLINE;
+    unsigned flags = unrolled ? 0 : CPU_STAGE_INSIDE;
     *out = (struct cpu_scan){.stage = stage};
     if (companion != NULL && !cpu_beside_emit(r, companion, &out->beside))
         return 0;
@@ -226,6 +226,7 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
         if (any_masked(e->schedule))
             reserve_lists(&r);
         cpu_place_buffers(&r, cpu_load_slot(e, r.v_args, CPU_SLOT_workspace, e->t_ptr));
+        e->has_shared |= cpu_any_shared(e);
         for (size_t g = 0; g < e->schedule->n_groups && !e->failed; g++) {
             const struct gruc_group *group = &e->schedule->groups[g];
             if (group->is_sweep) {

@@ -274,7 +274,7 @@ static LLVMValueRef load_column(struct sums *s, size_t offset, LLVMTypeRef eleme
     LLVMValueRef v_unit =
         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * s->block->lanes));
     LLVMValueRef v_offset = l_add(e, l_i64(e, offset), l_mul(e, v_unit, l_i64(e, 4)));
-    v_offset = l_add(e, cpu_piece_offset(e, s->packed->piece), v_offset);
+    v_offset = l_add(e, s->packed->v_piece, v_offset);
     return l_load(e, l_vector(element, s->block->lanes), l_offset(e, e->v_weights, v_offset), 4);
 }
 
@@ -338,7 +338,7 @@ void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, 
     }
     LLVMValueRef v_offset =
         l_mul(e, block->v_unit, l_i64(e, vector_bytes(packed) / packed->lanes));
-    v_offset = l_add(e, cpu_piece_offset(e, packed->piece), v_offset);
+    v_offset = l_add(e, packed->v_piece, v_offset);
     s.v_weights = l_offset(e, e->v_weights, v_offset);
     for (unsigned row = 0; row < block->n_rows; row++)
         s.v_left[row] = l_offset(e, edge->v_base, l_mul(e, block->v_rows[row], edge->v_stride));

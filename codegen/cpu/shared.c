@@ -56,7 +56,7 @@ static int is_short(const struct cpu_emitter *e, const struct gruc_stage *stage)
     return e->one_step && products_of(stage) < LONG_CYCLES * rate;
 }
 
-int cpu_is_shared(struct cpu_emitter *e, const struct gruc_stage *stage)
+int cpu_is_shared(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     const struct gruc_schedule *schedule = e->schedule;
     if (is_short(e, stage))
@@ -64,10 +64,17 @@ int cpu_is_shared(struct cpu_emitter *e, const struct gruc_stage *stage)
     for (size_t g = 0; g < schedule->n_groups; g++)
         for (size_t i = 0; i < schedule->groups[g].n_stages; i++) {
             const struct gruc_stage *other = &schedule->groups[g].stages[i];
-            if (other == stage || !alike(e->ir, stage, other))
-                continue;
-            e->has_shared = 1;
-            return 1;
+            if (other != stage && alike(e->ir, stage, other))
+                return 1;
         }
+    return 0;
+}
+
+int cpu_any_shared(const struct cpu_emitter *e)
+{
+    for (size_t g = 0; g < e->schedule->n_groups; g++)
+        for (size_t i = 0; i < e->schedule->groups[g].n_stages; i++)
+            if (cpu_is_shared(e, &e->schedule->groups[g].stages[i]))
+                return 1;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A stage as a function of its own: how its values are reached is decided where it is called. */
 #include "codegen/cpu/companion.h"
+#include "codegen/cpu/weights.h"
 
 #include <stdio.h>
 
@@ -8,15 +9,15 @@ enum role { LEFT, LOAD, STORE };
 
 /* Whether the row stride is left to the caller. Not that of what only a scan's steps know; but what
  * a layer reads and writes may be a tile here and the caller's array in an equal layer. */
-static int has_stride(const struct gruc_buffer *buffer, unsigned flags, enum role role)
+static int has_stride(const struct cpu_stage *s, const struct gruc_buffer *buffer, enum role role)
 {
     int is_inside = buffer->storage == GRUC_STORE_ROW || buffer->storage == GRUC_STORE_CARRY;
-    return !(flags & CPU_STAGE_INLINE && is_inside) &&
+    return !(s->is_inside && is_inside) &&
            !(role == LOAD && buffer->storage == GRUC_STORE_TILE);
 }
 
 static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
-                     const struct gruc_view *view, unsigned flags, enum role role)
+                     const struct gruc_view *view, enum role role)
 {
     if (s->n_edges == CPU_MAX_EDGES || view->buffer == GRUC_NONE) {
         e->failed = 1;
@@ -29,20 +30,20 @@ static void add_edge(struct cpu_emitter *e, struct cpu_stage *s, gruc_ref value,
     int is_slice = role == STORE && buffer->width != type->width;
     s->edges[s->n_edges++] = (struct cpu_edge){
         .value = value, .view = view, .dtype = buffer->dtype, .width = type->width,
-        .exact = unpadded || is_slice, .has_stride = has_stride(buffer, flags, role)};
+        .exact = unpadded || is_slice, .has_stride = has_stride(s, buffer, role)};
 }
 
-static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s, unsigned flags)
+static void collect_edges(struct cpu_emitter *e, struct cpu_stage *s)
 {
     const struct gruc_stage *stage = s->stage;
     for (size_t i = 0; i < stage->n_products; i++)
-        add_edge(e, s, stage->products[i].left, &stage->products[i].view, flags, LEFT);
+        add_edge(e, s, stage->products[i].left, &stage->products[i].view, LEFT);
     s->n_products = s->n_edges;
     for (size_t i = 0; i < stage->n_loads; i++)
-        add_edge(e, s, stage->loads[i].value, &stage->loads[i].view, flags, LOAD);
+        add_edge(e, s, stage->loads[i].value, &stage->loads[i].view, LOAD);
     s->n_loads = s->n_edges - s->n_products;
     for (size_t i = 0; i < stage->n_stores; i++)
-        add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, flags, STORE);
+        add_edge(e, s, stage->stores[i].value, &stage->stores[i].view, STORE);
 }
 
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index)
@@ -87,11 +88,6 @@ size_t cpu_stage_piece(struct cpu_emitter *e, struct cpu_stage *s, size_t offset
     return s->n_pieces++;
 }
 
-LLVMValueRef cpu_piece_offset(const struct cpu_emitter *e, size_t piece)
-{
-    return LLVMGetParam(e->function, CPU_STAGE_PIECES + (unsigned)piece);
-}
-
 static void pack_pieces(struct cpu_emitter *e, struct cpu_stage *s)
 {
     if (s->stage->kind == GRUC_STAGE_SWEEP)
@@ -100,9 +96,7 @@ static void pack_pieces(struct cpu_emitter *e, struct cpu_stage *s)
         cpu_pack_embed(e, s);
 }
 
-/* Answers the number of the first parameter that stands for the companion. */
-static unsigned begin_function(struct cpu_emitter *e, struct cpu_stage *s,
-                               const struct cpu_stage *companion, struct l_function *out)
+static void begin_function(struct cpu_emitter *e, struct cpu_stage *s, struct l_function *out)
 {
     LLVMTypeRef parameters[CPU_STAGE_PARAMETERS] = {e->t_ptr, e->t_i64, e->t_i1};
     unsigned count = CPU_STAGE_PIECES;
@@ -119,67 +113,82 @@ static unsigned begin_function(struct cpu_emitter *e, struct cpu_stage *s,
     for (size_t i = 0; i < s->n_edges; i++)
         if (s->edges[i].has_stride)
             parameters[count++] = e->t_i64;
-    unsigned own = count;
-    if (companion != NULL)
-        count += cpu_companion_parameters(e, companion, parameters + own);
+    if (s->beside != NULL)
+        count += cpu_companion_parameters(e, s->beside, parameters + count);
     char name[32];
     snprintf(name, sizeof name, "stage%u", e->n_stages++);
     *out = l_function_begin(e, name, parameters, count);
     s->function = out->function;
     s->type = out->type;
-    return own;
 }
 
 /* In the order of begin_function. */
-static void take_parameters(struct cpu_emitter *e, struct cpu_stage *s)
+static void bind(struct cpu_emitter *e, struct cpu_stage *s, const LLVMValueRef *arguments)
 {
-    unsigned at = CPU_STAGE_PIECES + (unsigned)s->n_pieces;
-    s->v_rows = LLVMGetParam(s->function, CPU_STAGE_ROWS);
-    s->v_turned = LLVMGetParam(s->function, CPU_STAGE_TURNED);
+    const LLVMValueRef *at = arguments + CPU_STAGE_PIECES;
+    s->v_rows = arguments[CPU_STAGE_ROWS];
+    s->v_turned = arguments[CPU_STAGE_TURNED];
+    s->v_pieces = at;
+    at += s->n_pieces;
     for (size_t i = 0; i < s->n_edges; i++)
-        s->edges[i].v_base = LLVMGetParam(s->function, at++);
+        s->edges[i].v_base = *at++;
     if (s->is_listed)
-        s->v_list = LLVMGetParam(s->function, at++);
+        s->v_list = *at++;
     if (e->info->unit_threads > 1) {
-        s->v_share = LLVMGetParam(s->function, at++);
-        s->v_shares = LLVMGetParam(s->function, at++);
+        s->v_share = *at++;
+        s->v_shares = *at++;
     }
     for (size_t i = 0; i < s->n_edges; i++) {
         const struct gruc_buffer *buffer = &e->schedule->buffers[s->edges[i].view->buffer];
         uint64_t bytes = (uint64_t)buffer->stride * cpu_dtype_bytes(buffer->dtype);
-        s->edges[i].v_stride =
-            s->edges[i].has_stride ? LLVMGetParam(s->function, at++) : l_i64(e, bytes);
+        s->edges[i].v_stride = s->edges[i].has_stride ? *at++ : l_i64(e, bytes);
     }
+    for (size_t i = 0; s->packed != NULL && i < s->stage->n_products; i++)
+        s->packed[i].v_piece = s->v_pieces[s->packed[i].piece];
+    if (s->beside != NULL)
+        s->companion = cpu_companion_bind(e, at, s->beside);
+    /* A listed stage outside a scan may have no row at all. */
+    if (e->one_step && (!s->is_listed || s->is_inside))
+        s->v_rows = l_i64(e, 1);
+}
+
+void cpu_emit_stage_here(struct cpu_emitter *e, const struct cpu_stage *stage,
+                         const LLVMValueRef *arguments)
+{
+    struct cpu_stage bound = *stage;
+    bind(e, &bound, arguments);
+    if (e->failed)
+        return;
+    if (stage->stage->kind == GRUC_STAGE_REDUCE)
+        cpu_emit_reduce(e, &bound);
+    else if (stage->stage->kind == GRUC_STAGE_QUANTIZE)
+        cpu_emit_quantize(e, &bound);
+    else if (stage->stage->kind == GRUC_STAGE_EMBED)
+        cpu_emit_embed(e, &bound);
+    else
+        cpu_emit_sweep(e, &bound);
 }
 
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     const struct cpu_stage *companion, struct cpu_stage *out)
 {
-    *out = (struct cpu_stage){.stage = stage, .is_listed = (flags & CPU_STAGE_LISTED) != 0,
+    *out = (struct cpu_stage){.stage = stage, .beside = companion,
+                              .is_inside = (flags & CPU_STAGE_INSIDE) != 0,
+                              .is_listed = (flags & CPU_STAGE_LISTED) != 0,
                               .is_companion = (flags & CPU_STAGE_COMPANION) != 0};
-    collect_edges(e, out, flags);
+    collect_edges(e, out);
     pack_pieces(e, out);
     if (e->failed || e->blob.failed) {
         e->failed = 1;
         return;
     }
+    if (out->is_inside || (e->one_step && !cpu_is_shared(e, stage)))
+        return;
     struct l_function f;
-    unsigned own = begin_function(e, out, companion, &f);
-    int is_called = !(flags & CPU_STAGE_INLINE) && (cpu_is_shared(e, stage) || !e->one_step);
-    l_attribute(e, f.function, is_called ? "noinline" : "alwaysinline");
-    take_parameters(e, out);
-    /* A listed stage outside a scan may have no row at all. */
-    if (e->one_step && (!out->is_listed || flags & CPU_STAGE_INLINE))
-        out->v_rows = l_i64(e, 1);
-    if (companion != NULL)
-        out->companion = cpu_companion_bind(e, f.function, own, companion);
-    if (stage->kind == GRUC_STAGE_REDUCE)
-        cpu_emit_reduce(e, out);
-    else if (stage->kind == GRUC_STAGE_QUANTIZE)
-        cpu_emit_quantize(e, out);
-    else if (stage->kind == GRUC_STAGE_EMBED)
-        cpu_emit_embed(e, out);
-    else
-        cpu_emit_sweep(e, out);
+    begin_function(e, out, &f);
+    l_attribute(e, f.function, "noinline");
+    LLVMValueRef arguments[CPU_STAGE_PARAMETERS];
+    LLVMGetParams(f.function, arguments);
+    cpu_emit_stage_here(e, out, arguments);
     l_function_end(e, &f);
 }

@@ -242,9 +242,12 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
     for (size_t i = 0; i < s->n_edges; i++)
         if (s->edges[i].has_stride)
             arguments[count++] = v_strides[i];
-    if (s->companion != NULL)
+    if (s->beside != NULL)
         count += cpu_beside_arguments(at->beside, &arguments[count]);
     LLVMValueRef v_begin = cpu_profile_begin(r);
-    LLVMBuildCall2(e->builder, s->type, s->function, arguments, count, "");
+    if (s->function != NULL)
+        LLVMBuildCall2(e->builder, s->type, s->function, arguments, count, "");
+    else
+        cpu_emit_stage_here(e, s, arguments);
     cpu_profile_end(r, s->stage, v_begin, v_rows);
 }

@@ -168,17 +168,12 @@ void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
     out->piece = cpu_stage_piece(e, s, cpu_blob_settle(&e->blob, first), GRUC_NONE);
 }
 
-static LLVMValueRef piece_of(const struct cpu_emitter *e, const struct cpu_packed *packed)
-{
-    return packed->v_piece != NULL ? packed->v_piece : cpu_piece_offset(e, packed->piece);
-}
-
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit)
 {
     uint64_t unit_bytes = vector_bytes(packed) / packed->lanes;
     LLVMValueRef v_offset = l_mul(e, v_unit, l_i64(e, unit_bytes));
-    return l_offset(e, e->v_weights, l_add(e, piece_of(e, packed), v_offset));
+    return l_offset(e, e->v_weights, l_add(e, packed->v_piece, v_offset));
 }
 
 /* A bf16 number is the upper half of its float32. Where registers are few, pairs lie two bytes
@@ -294,7 +289,7 @@ LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packe
     LLVMTypeRef type = l_vector(e->t_float, packed->lanes);
     if (packed->bias[gate] == SIZE_MAX)
         return LLVMConstNull(type);
-    LLVMValueRef v_bias = l_add(e, piece_of(e, packed),
+    LLVMValueRef v_bias = l_add(e, packed->v_piece,
                                 l_i64(e, packed->bias[gate]));
     LLVMValueRef v_offset = l_add(e, v_bias, l_mul(e, v_unit, l_i64(e, 4)));
     return l_load(e, type, l_offset(e, e->v_weights, v_offset), 4);

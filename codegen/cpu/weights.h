@@ -15,8 +15,8 @@ struct cpu_packed {
     int by_gate;                  /* all k of a gate before the next gate */
     unsigned group;               /* k that lie side by side in a lane: a step of a sum */
     unsigned late;                /* bytes between where the weights are said to be and are */
-    LLVMValueRef v_piece;         /* of a companion: the offset that its host was told */
     size_t piece;                 /* of the stage: the weights, and in it from their start on, */
+    LLVMValueRef v_piece;         /* its offset where the stage is emitted */
     size_t scale[CPU_MAX_GATES];  /* of int8: a number a unit, and what its sum starts from */
     size_t start[CPU_MAX_GATES];
     size_t bias[CPU_MAX_GATES];   /* of each matmul operation; SIZE_MAX: none */
