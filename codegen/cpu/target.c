@@ -77,11 +77,12 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct
                                          enum gruc_weights weights)
 {
     int is_x86 = strncmp(target->triple, "x86_64", 6) == 0, with_dot = weights == GRUC_WEIGHTS_INT8;
-    /* The pattern of a dot product is found by optimizing; the rest is not worth the time. */
-    LLVMTargetMachineRef machine = LLVMCreateTargetMachine(
-        llvm_target, target->triple, target->cpu, target->features,
-        with_dot ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone, LLVMRelocPIC,
-        LLVMCodeModelDefault);
+    /* The pattern of a dot product is found by optimizing, whatever the model is compiled with. */
+    LLVMTargetMachineRef machine = target->machine;
+    if (with_dot)
+        machine = LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu,
+                                          target->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                          LLVMCodeModelDefault);
     LLVMContextRef context = LLVMContextCreate();
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
     LLVMSetTarget(module, target->triple);
@@ -119,7 +120,8 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct
     LLVMDisposeBuilder(builder);
     LLVMDisposeModule(module);
     LLVMContextDispose(context);
-    LLVMDisposeTargetMachine(machine);
+    if (machine != target->machine)
+        LLVMDisposeTargetMachine(machine);
     return text;
 }
 
