@@ -184,7 +184,7 @@ static void emit_chains(struct cpu_emitter *e, struct cpu_block *block, unsigned
 /* ---- rows by loop: sums of many rows wait in memory, so that the operations on them are emitted
  * for a few rows only, which is most of what has to be compiled ---- */
 
-enum { LOOP_OPS = 8, LONG_SUMS = 256 };
+enum { LOOP_OPS = 8, LONG_SUMS = 256, LONGER_SUMS = 384 };
 
 static size_t count_sums(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
@@ -255,19 +255,22 @@ static void emit_rows_by_loop(struct cpu_emitter *e, struct cpu_block *block, un
 }
 
 /* How many chains of operations run side by side. A loop's rounds overlap too, though less well;
- * after long sums that is no loss. */
-static unsigned chains_together(const struct cpu_emitter *e, const struct gruc_stage *stage)
+ * after long sums that is no loss, and after longer ones one at a time is less to compile. */
+static unsigned chains_together(const struct cpu_emitter *e, const struct cpu_block *block)
 {
+    const struct gruc_stage *stage = block->stage->stage;
     uint64_t products = 0; /* of a unit */
     for (size_t i = 0; i < stage->n_products; i++)
         products += (uint64_t)stage->products[i].depth * stage->products[i].n_ops;
+    if (block->n_rows > 1 && products >= LONGER_SUMS)
+        return 1;
     return e->target->registers >= 32 && products < LONG_SUMS ? 4 : 2;
 }
 
 void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block)
 {
     const struct gruc_stage *stage = block->stage->stage;
-    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, stage);
+    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, block);
     unsigned rows = together < block->n_vectors ? 1 : together / block->n_vectors;
     size_t sums = count_sums(e, stage);
     if (rows < block->n_rows && block->n_rows % rows == 0 && stage->n_ops - sums > LOOP_OPS) {
