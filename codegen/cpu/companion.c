@@ -43,10 +43,10 @@ static uint64_t host_bytes(const struct gruc_stage *scan)
 }
 
 /* From where a companion pays: where the nearest cache does not hold a step's weights and, with few
- * registers, hence small blocks, not the next one either. */
+ * registers, hence small blocks, not half of them. */
 static uint64_t least_bytes(const struct cpu_emitter *e)
 {
-    return e->target->registers >= 32 ? CPU_FIRST_BYTES : CPU_SECOND_BYTES;
+    return e->target->registers >= 32 ? CPU_FIRST_BYTES : 2 * CPU_FIRST_BYTES;
 }
 
 static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
@@ -62,7 +62,7 @@ uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_gro
     for (size_t i = 0; i < group->n_stages; i++) {
         const struct gruc_stage *scan = &group->stages[i];
         if (scan->companion == GRUC_NONE || scan->owner != GRUC_NONE ||
-            cpu_beside_fills(e, &group->stages[scan->companion]))
+            cpu_beside_fills(&group->stages[scan->companion]))
             continue;
         uint64_t shares = host_bytes(scan) / least_bytes(e);
         most = shares < most ? shares : most;
@@ -111,11 +111,6 @@ void cpu_plan_companions(const struct cpu_emitter *e)
 /* ---- blocks: some rows of one vector of one gate. Vectors are the outer order, then gates, then
  * rows, so that all rows of a tile use the same weights one after the other. ---- */
 
-unsigned cpu_companion_rows(const struct cpu_emitter *e)
-{
-    return e->target->registers >= 32 ? 8 : 6;
-}
-
 /* Whether weights are far: a companion's are read once a tile, so tiles should not be small then. */
 static int is_far(const struct cpu_emitter *e)
 {
@@ -131,19 +126,19 @@ static int is_far(const struct cpu_emitter *e)
 
 unsigned cpu_trail_rows(const struct cpu_emitter *e)
 {
-    return (is_far(e) ? 2 : 1) * cpu_companion_rows(e);
+    return (is_far(e) ? 2 : 1) * CPU_COMPANION_ROWS;
 }
 
 unsigned cpu_trail_steps(const struct cpu_emitter *e)
 {
-    return (is_far(e) ? 3 : 2) * cpu_companion_rows(e);
+    return (is_far(e) ? 3 : 2) * CPU_COMPANION_ROWS;
 }
 
-/* v_rows / cpu_companion_rows, rounded up */
+/* v_rows / CPU_COMPANION_ROWS, rounded up */
 static LLVMValueRef row_blocks(struct cpu_emitter *e, LLVMValueRef v_rows)
 {
-    unsigned rows = cpu_companion_rows(e);
-    return LLVMBuildUDiv(e->builder, l_add(e, v_rows, l_i64(e, rows - 1)), l_i64(e, rows), "");
+    LLVMValueRef v_up = l_add(e, v_rows, l_i64(e, CPU_COMPANION_ROWS - 1));
+    return LLVMBuildUDiv(e->builder, v_up, l_i64(e, CPU_COMPANION_ROWS), "");
 }
 
 /* What the gate's number selects of one value for each gate. */
@@ -196,7 +191,7 @@ void cpu_companion_begin(struct cpu_emitter *e, const struct cpu_companion *c,
                          struct cpu_companion_block *out)
 {
     const struct cpu_packed *packed = c->stage.packed;
-    unsigned rows = cpu_companion_rows(e), gates = (unsigned)packed->product->n_ops;
+    unsigned rows = CPU_COMPANION_ROWS, gates = (unsigned)packed->product->n_ops;
     *out = (struct cpu_companion_block){
         .block = {.n_rows = rows, .n_vectors = 1, .lanes = packed->lanes, .tail = packed->lanes}};
     LLVMValueRef v_next = l_load(e, e->t_i64, c->v_next, 8);
@@ -346,9 +341,9 @@ unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out
     return count;
 }
 
-int cpu_beside_fills(const struct cpu_emitter *e, const struct gruc_stage *companion)
+int cpu_beside_fills(const struct gruc_stage *companion)
 {
-    return companion->products[0].depth * cpu_companion_rows(e) <= WAIT_PRODUCTS;
+    return companion->products[0].depth * CPU_COMPANION_ROWS <= WAIT_PRODUCTS;
 }
 
 struct cpu_beside cpu_beside_of_step(struct cpu_run *r, const struct cpu_beside *beside,

@@ -11,6 +11,9 @@ struct cpu_companion {
     struct cpu_stage stage;
     LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
 };
+/* Rows of a companion's block: more sums than that, with those of the block beside it, keep the
+ * multipliers no busier, with 16 registers either. */
+enum { CPU_COMPANION_ROWS = 8 };
 enum cpu_beside_parameter {
     CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_WEIGHTS,
     CPU_BESIDE_EDGES, CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
@@ -28,8 +31,6 @@ uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_gro
  * the first tile's products are computed by themselves. */
 unsigned cpu_trail_rows(const struct cpu_emitter *e);
 unsigned cpu_trail_steps(const struct cpu_emitter *e);
-/* Rows of a companion's block. */
-unsigned cpu_companion_rows(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */
 size_t cpu_companion_host(const struct gruc_stage *stage);
 /* Types of the parameters that stand for a companion; answers how many. */

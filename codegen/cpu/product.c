@@ -7,7 +7,7 @@
 enum {
     MAX_SUMS = 96,
     MOST_UNROLL = 4,
-    ROUND_PRODUCTS = 24, /* of a round of the loop, when one step has fewer */
+    ROUND_PRODUCTS = 12, /* of a round of the loop, when one step has fewer */
 };
 
 /* Where the operands of a few consecutive k are: constant offsets from here lead to each. */

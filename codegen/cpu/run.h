@@ -102,7 +102,7 @@ int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu
 /* Before the steps of a tile, at and v_rows being set. */
 void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone);
 /* Whether threads had better compute a block while they wait for each other than beside a step. */
-int cpu_beside_fills(const struct cpu_emitter *e, const struct gruc_stage *companion);
+int cpu_beside_fills(const struct gruc_stage *companion);
 /* Of such a one, in a step with so many to come, itself included: what its stages may compute. */
 struct cpu_beside cpu_beside_of_step(struct cpu_run *r, const struct cpu_beside *beside,
                                      LLVMValueRef v_left);

@@ -203,7 +203,7 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
     at.beside = scan->beside;
     struct cpu_beside beside;
     int fills = scan->beside != NULL && !at.is_alone && r->e->info->unit_threads > 1 &&
-                cpu_beside_fills(r->e, scan->beside->stage->stage);
+                cpu_beside_fills(scan->beside->stage->stage);
     if (fills) {
         LLVMValueRef v_left = LLVMBuildSub(r->e->builder, v_steps, loop.v_index, "");
         beside = cpu_beside_of_step(r, scan->beside, v_left);

@@ -158,7 +158,7 @@ static struct trail plan_trail(struct cpu_run *r, const struct gruc_group *group
 {
     struct cpu_emitter *e = r->e;
     struct trail t;
-    LLVMValueRef v_rows = l_i64(e, cpu_companion_rows(e));
+    LLVMValueRef v_rows = l_i64(e, CPU_COMPANION_ROWS);
     LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_rows, l_i64(e, 1), "");
     LLVMValueRef v_enough = LLVMBuildICmp(e->builder, LLVMIntNE, r->v_apart, l_i64(e, 0), "");
     t.v_is_lagging = LLVMBuildAnd(e->builder, v_single, v_enough, "");
