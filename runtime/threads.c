@@ -2,6 +2,7 @@
 #include "runtime/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -19,34 +20,88 @@ struct grt_pool {
     atomic_uint round;   /* grows by one for each piece of work */
     atomic_uint pending; /* workers that have not finished this round */
     int stop;            /* written before the last round begins */
+    unsigned sleepers;   /* workers that wait asleep; of the mutex, as what follows */
+    int is_steered;      /* the sleepers may not run on all the processors they may run on: */
+    cpu_set_t processors;
     grt_share_function function;
     void *context;
     unsigned n_workers;
     struct worker workers[];
 };
 
-/* Waits until *value (does not) equal expected. */
-static void wait_value(struct grt_pool *pool, pthread_cond_t *condition, atomic_uint *value,
-                       unsigned expected, int equal)
+static int has_moved(atomic_uint *value, unsigned expected, int equal)
+{
+    return (atomic_load_explicit(value, memory_order_acquire) == expected) == equal;
+}
+
+/* Looks for a while whether *value (does not) equal expected. */
+static int watch(atomic_uint *value, unsigned expected, int equal)
 {
     for (int turn = 0; turn < GRT_SPIN_TURNS; turn++) {
-        if ((atomic_load_explicit(value, memory_order_acquire) == expected) == equal)
-            return;
+        if (has_moved(value, expected, equal))
+            return 1;
         grt_pause();
     }
+    return 0;
+}
+
+/* A worker waits for a round that it has not seen. Where it was told to begin is where it may
+ * leave from. */
+static void wait_for_round(struct grt_pool *pool, unsigned seen)
+{
+    if (watch(&pool->round, seen, 0))
+        return;
+    cpu_set_t processors;
     pthread_mutex_lock(&pool->mutex);
-    while ((atomic_load_explicit(value, memory_order_acquire) == expected) != equal)
-        pthread_cond_wait(condition, &pool->mutex);
+    pool->sleepers++;
+    while (!has_moved(&pool->round, seen, 0))
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    pool->sleepers--;
+    int was_steered = pool->is_steered;
+    processors = pool->processors;
     pthread_mutex_unlock(&pool->mutex);
+    if (was_steered)
+        pthread_setaffinity_np(pthread_self(), sizeof processors, &processors);
+}
+
+static void wait_for_workers(struct grt_pool *pool)
+{
+    if (watch(&pool->pending, 0, 1))
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    while (!has_moved(&pool->pending, 0, 1))
+        pthread_cond_wait(&pool->done, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Keeps workers that are woken off the caller's processor. A guest's kernel takes processors that
+ * its host has put to rest for busy ones and wakes threads where their waker runs; since both would
+ * be busy waiting for each other, they take turns of milliseconds there. */
+static void steer(struct grt_pool *pool)
+{
+    cpu_set_t others;
+    int own = sched_getcpu();
+    pool->is_steered =
+        own >= 0 && pthread_getaffinity_np(pthread_self(), sizeof others, &others) == 0;
+    if (!pool->is_steered)
+        return;
+    pool->processors = others;
+    CPU_CLR(own, &others);
+    if (CPU_COUNT(&others) == 0)
+        return;
+    for (unsigned i = 0; i < pool->n_workers; i++)
+        pthread_setaffinity_np(pool->workers[i].thread, sizeof others, &others);
 }
 
 /* The mutex is held so that no waiter is between its last look and its sleep. */
 static void begin_round(struct grt_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
+    if (pool->sleepers > 0)
+        steer(pool);
     atomic_fetch_add_explicit(&pool->round, 1, memory_order_release);
-    pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
 }
 
 static void *work(void *argument)
@@ -54,7 +109,7 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct grt_pool *pool = worker->pool;
     for (unsigned seen = 0;; seen++) {
-        wait_value(pool, &pool->wake, &pool->round, seen, 0);
+        wait_for_round(pool, seen);
         if (pool->stop)
             return NULL;
         pool->function(pool->context, worker->share);
@@ -87,6 +142,9 @@ enum gruc_status grt_pool_create(unsigned workers, struct grt_pool **out)
         }
         pool->n_workers++;
     }
+    pthread_mutex_lock(&pool->mutex);
+    steer(pool); /* they begin where they are created, too */
+    pthread_mutex_unlock(&pool->mutex);
     *out = pool;
     return GRUC_OK;
 }
@@ -112,5 +170,5 @@ void grt_pool_run(struct grt_pool *pool, grt_share_function function, void *cont
     atomic_store_explicit(&pool->pending, pool->n_workers, memory_order_relaxed);
     begin_round(pool);
     function(context, 0);
-    wait_value(pool, &pool->done, &pool->pending, 0, 1);
+    wait_for_workers(pool);
 }

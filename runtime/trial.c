@@ -3,8 +3,9 @@
 
 #include <time.h>
 
-/* Several calls each, as the first one with threads has to wake them. */
-enum { CALLS_WITH = 4, CALLS_ALONE = 2, PERIOD = 128 };
+/* Several calls each, as the first one with threads has to wake them. The first periods are short:
+ * what else a process and its machine do at the start misleads a trial. */
+enum { CALLS_WITH = 4, CALLS_ALONE = 2, FIRST_PERIOD = 16, PERIOD = 128 };
 
 int grt_trial_way(const struct grt_trial *trial)
 {
@@ -18,7 +19,12 @@ void grt_trial_note(struct grt_trial *trial, int way, double cost)
     int is_first = trial->call == (way ? 0 : CALLS_WITH);
     if (trial->call < CALLS_WITH + CALLS_ALONE && (is_first || cost < trial->least[way]))
         trial->least[way] = cost;
-    trial->call = (trial->call + 1) % PERIOD;
+    if (trial->period == 0)
+        trial->period = FIRST_PERIOD;
+    if (++trial->call < trial->period)
+        return;
+    trial->call = 0;
+    trial->period = trial->period < PERIOD ? 2 * trial->period : PERIOD;
 }
 
 double grt_trial_clock(void)

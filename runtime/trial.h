@@ -7,6 +7,7 @@
  * threads, a few without, then the faster way for the rest of a period. Results are the same. */
 struct grt_trial {
     unsigned call;   /* of the period */
+    unsigned period; /* in calls; 0: none has begun */
     double least[2]; /* nanoseconds for a unit of work, by way: alone, with threads */
 };
 

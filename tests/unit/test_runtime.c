@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Modules, sessions, states, threads and chunks of libgruc_rt, on a module written by hand. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <gruc/runtime.h>
 
 #include "runtime/feed.h"
+#include "runtime/threads.h"
 #include "runtime/trial.h"
 #include "runtime/words.h"
 #include "tests/unit/fake_module.h"
@@ -617,17 +620,48 @@ static unsigned calls_with_threads(struct grt_trial *trial, double alone, double
 static void test_trial(void)
 {
     struct grt_trial trial = {0};
+    unsigned first = calls_with_threads(&trial, 1.0, 2.0, 16 + 32 + 64);
     unsigned tried = calls_with_threads(&trial, 1.0, 2.0, 128);
+    CU_ASSERT(first > 2 * tried); /* several times, so that a start is no misfortune */
     CU_ASSERT(tried > 0 && tried < 8);
     CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) > 120); /* what was known is forgotten */
     CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) < 128); /* and the other way still tried */
     CU_ASSERT_EQUAL(calls_with_threads(&trial, 1.0, 2.0, 128), tried);
 }
 
+static void note_processor(void *context, unsigned share)
+{
+    ((int *)context)[share] = sched_getcpu();
+}
+
+/* Workers wake where their caller does not run, and may run anywhere afterwards. */
+static void test_pool_wakes_elsewhere(void)
+{
+    cpu_set_t allowed, left;
+    struct grt_pool *pool;
+    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    if (CPU_COUNT(&allowed) < 2) {
+        puts("skip unit, threads that wake: one processor");
+        return;
+    }
+    CU_ASSERT_FATAL(grt_pool_create(1, &pool) == GRUC_OK);
+    unsigned rounds = 20, together = 0;
+    for (unsigned i = 0; i < rounds; i++) {
+        int before = sched_getcpu(), processors[2];
+        grt_pool_run(pool, note_processor, processors);
+        together += processors[1] == before && processors[0] == before;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    CU_ASSERT(together <= 4); /* another process may move them */
+    grt_pool_destroy(pool);
+    CU_ASSERT(sched_getaffinity(0, sizeof left, &left) == 0 && CPU_EQUAL(&left, &allowed));
+}
+
 CU_TestInfo gruc_runtime_tests[] = {
     {"module: names of tensors", test_module_names},
     {"module: every wrong description is refused", test_module_refused},
     {"module: open what is no module", test_module_open},
+    {"pool: workers wake elsewhere", test_pool_wakes_elsewhere},
     {"session: any batch and steps", test_session_run},
     {"session: options", test_session_options},
     {"session: wrong inputs", test_session_bad_inputs},
