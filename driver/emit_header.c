@@ -363,8 +363,8 @@ static void write_functions(const struct header *header)
                              "call."
                            : "",
                        header->info->unit_threads > 1
-                           ? " * Or threads compute the same rows on one workspace: equal arguments "
-                             "but for share.\n"
+                           ? " * Or threads compute the same rows on one workspace: equal "
+                             "arguments but for share.\n"
                            : "",
                        name, upper, name, name);
     gruc_strbuf_format(out,

@@ -68,8 +68,8 @@ static void write_scan(const struct gruc_report *report, const struct gruc_stage
     gruc_strbuf_text(out, scan->body->n_stages == 0 ? "; its steps are part of the scan before"
                           : scan->companion == GRUC_NONE
                               ? "; each step:"
-                              : "; each step, in whose time, of a single row, are also the products "
-                                "of the next tile&#8217;s input:");
+                              : "; each step, in whose time, of a single row, are also the "
+                                "products of the next tile&#8217;s input:");
     gruc_strbuf_text(out, "</td></tr>\n");
     for (size_t i = 0; i < scan->body->n_stages; i++)
         write_stage(report, &scan->body->stages[i], 0, out);

@@ -61,6 +61,7 @@ suite() {
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
+suite lines sh tests/lines.sh
 suite layering sh tests/layering.sh
 suite headers sh tests/headers.sh
 suite unit "$build/tests/unit/unit"

@@ -18,7 +18,7 @@ LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_poin
                     unsigned align);
 void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, unsigned align);
 LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes);
-/* The line at v_pointer is read, or written, soon; or read later, so that the second cache will do. */
+/* The line at v_pointer is read, or written, soon; or read later: the second cache will do. */
 enum l_use { L_READ_SOON, L_WRITE_SOON, L_READ_LATER };
 void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer, enum l_use use);
 LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);

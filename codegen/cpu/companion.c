@@ -111,7 +111,7 @@ void cpu_plan_companions(const struct cpu_emitter *e)
 /* ---- blocks: some rows of one vector of one gate. Vectors are the outer order, then gates, then
  * rows, so that all rows of a tile use the same weights one after the other. ---- */
 
-/* Whether weights are far: a companion's are read once a tile, so tiles should not be small then. */
+/* Whether weights are far: a companion's are read once a tile, which should not be small then. */
 static int is_far(const struct cpu_emitter *e)
 {
     uint64_t most = 0;

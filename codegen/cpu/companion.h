@@ -9,7 +9,7 @@
 /* Where blocks of a companion are computed: its stage, bound to what is there. */
 struct cpu_companion {
     struct cpu_stage stage;
-    LLVMValueRef v_next, v_limit; /* where the number of the next block is kept; the first not due */
+    LLVMValueRef v_next, v_limit; /* where the next block's number is kept; the first not due */
 };
 /* Rows of a companion's block: more sums than that, with those of the block beside it, keep the
  * multipliers no busier, with 16 registers either. */
@@ -27,8 +27,8 @@ struct cpu_companion_block {
 void cpu_plan_companions(const struct cpu_emitter *e);
 /* How many threads may share the steps of the group's scans for companions still to pay. */
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
-/* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few, as
- * the first tile's products are computed by themselves. */
+/* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few,
+ * as the first tile's products are computed by themselves. */
 unsigned cpu_trail_rows(const struct cpu_emitter *e);
 unsigned cpu_trail_steps(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */

@@ -13,8 +13,8 @@ enum { CPU_FIRST_BYTES = 28 * 1024, CPU_SECOND_BYTES = 384 * 1024 };
 
 enum { CPU_MAX_EDGES = 64, CPU_MAX_PIECES = 256, CPU_VECTOR_PAD = 16 };
 
-/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are a
- * mapping of capacity bytes. */
+/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are
+ * a mapping of capacity bytes. */
 enum { CPU_BLOB_ALIGNMENT = 64 };
 struct cpu_blob {
     unsigned char *bytes;
@@ -85,13 +85,13 @@ void cpu_select_variant(struct cpu_emitter *e, const struct cpu_variant *variant
 
 /* ---- a stage, which has a function or is emitted where it is called. Its arguments are (weights,
  * rows, turned, the offset of each piece of the weights it reads, base of each edge: products' left
- * operands, loads, stores; then what not all have: list, share and shares, row stride in bytes of the
- * edges whose place does not tell it), so that equal stages have equal functions. Turned walks the
- * units from the last block to the first: every other step does, so that it begins with the weights
- * the step before it ended with, which are still in the cache. A listed stage computes the rows whose
- * numbers (64 bits each) the list holds, others rows 0 to rows. Of several shares, each in a thread
- * of its own, a call computes one: a part of the units, or of the rows where units are not blocked.
- * ---- */
+ * operands, loads, stores; then what not all have: list, share and shares, row stride in bytes of
+ * the edges whose place does not tell it), so that equal stages have equal functions. Turned walks
+ * the units from the last block to the first: every other step does, so that it begins with the
+ * weights the step before it ended with, which are still in the cache. A listed stage computes the
+ * rows whose numbers (64 bits each) the list holds, others rows 0 to rows. Of several shares, each
+ * in a thread of its own, a call computes one: a part of the units, or of the rows where units are
+ * not blocked. ---- */
 enum cpu_stage_parameter {
     CPU_STAGE_WEIGHTS, CPU_STAGE_ROWS, CPU_STAGE_TURNED, CPU_STAGE_PIECES,
     CPU_STAGE_PARAMETERS = CPU_STAGE_PIECES + CPU_MAX_PIECES + 2 * CPU_MAX_EDGES + 43 /* at most */
@@ -206,8 +206,8 @@ enum { CPU_BUFFER_GAP = 64 };
 /* Memory of a call; fills the workspace fields of info. */
 void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_blocking *blocking,
                         struct gruc_module_info *info);
-/* Bytes of a tile's row where a call has no room for scans to trail, so that of every buffer one tile
- * is enough. */
+/* Bytes of a tile's row where a call has no room for scans to trail, so that of every buffer one
+ * tile is enough. */
 uint64_t cpu_least_tile(const struct gruc_schedule *schedule);
 /* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);

@@ -247,7 +247,7 @@ LLVMValueRef cpu_emit_group(struct cpu_emitter *e, LLVMTypeRef *out_type)
     if (e->one_step) {
         l_attribute(e, f.function, "alwaysinline");
     } else if (!r.has_steps && !any_masked(e->schedule)) {
-        /* All loops that count are in functions that it calls: this compiles faster as it stands. */
+        /* All loops that count are in functions it calls: this compiles faster as it stands. */
         l_attribute(e, f.function, "optnone");
         l_attribute(e, f.function, "noinline");
     }

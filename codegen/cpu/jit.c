@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Code for this process: the object that would be written to a file, loaded. The packed weights stay
- * outside it, so they are never copied through LLVM. */
+/* Code for this process: the object that would be written to a file, loaded. The packed weights
+ * stay outside it, so they are never copied through LLVM. */
 #include "codegen/cpu/module.h"
 
 #include <stdlib.h>

@@ -12,7 +12,7 @@ enum {
 
 /* Where the operands of a few consecutive k are: constant offsets from here lead to each. */
 struct place {
-    LLVMValueRef v_weights, v_ahead; /* of this block, and of the next; NULL: it need not be known */
+    LLVMValueRef v_weights, v_ahead; /* of this block and the next; NULL: it need not be known */
     LLVMValueRef v_left[CPU_MAX_ROWS];
 };
 
@@ -344,8 +344,9 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
 static void prepare_beside(struct cpu_emitter *e, const struct cpu_companion *companion,
                            const struct cpu_companion_block *beside, struct sums *out)
 {
-    *out = (struct sums){.e = e, .block = &beside->block, .product = companion->stage.packed->product,
-                         .packed = companion->stage.packed, .gates = 1, .n_ranges = 1};
+    const struct cpu_packed *packed = companion->stage.packed;
+    *out = (struct sums){.e = e, .block = &beside->block, .product = packed->product,
+                         .packed = packed, .gates = 1, .n_ranges = 1};
     out->at.v_weights = beside->v_weights;
     for (unsigned row = 0; row < beside->block.n_rows; row++) {
         out->at.v_left[row] = beside->v_left[row];

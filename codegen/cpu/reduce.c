@@ -72,7 +72,8 @@ static LLVMValueRef fold(struct reduction *r, LLVMValueRef *v)
         for (unsigned i = 0; i < r->lanes; i++)
             order[i] = LLVMConstInt(e->t_i32, i < half ? i + half : i, 0);
         LLVMValueRef moved = LLVMBuildShuffleVector(
-            e->builder, v[0], LLVMGetPoison(LLVMTypeOf(v[0])), LLVMConstVector(order, r->lanes), "");
+            e->builder, v[0], LLVMGetPoison(LLVMTypeOf(v[0])), LLVMConstVector(order, r->lanes),
+            "");
         v[0] = r->join(r, v[0], moved);
     }
     return LLVMBuildExtractElement(e->builder, v[0], LLVMConstInt(e->t_i32, 0, 0), "");

@@ -97,8 +97,8 @@ static void check_arrays(struct cpu_run *r)
     return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
 }
 
-/* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error. Where
- * several tiles of a buffer leave too few, r keeps one. */
+/* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error.
+ * Where several tiles of a buffer leave too few, r keeps one. */
 static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
 {
     struct cpu_emitter *e = r->e;

@@ -17,7 +17,7 @@ struct cpu_run {
     struct cpu_emitter *e;
     const struct cpu_place *places; /* of the steps of a scan as a function: all that are not */
     size_t n_places;                /* v_current's */
-    LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given, v_apart; /* the group's parameters */
+    LLVMValueRef v_args, v_first, v_rows, v_tile_rows, v_given, v_apart; /* parameters */
     LLVMValueRef v_batch, v_flags, v_state;
     LLVMValueRef v_turned; /* of a single step: whether it walks the units backwards; else NULL */
     LLVMValueRef v_steps[GRUC_ABI_MAX_STEPS];
@@ -146,7 +146,7 @@ LLVMValueRef cpu_reserve_tile_list(struct cpu_run *r);
 LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
                            const struct cpu_position *at);
 
-/* tiles.c: the functions of a sweep, of each stage or of a scan's steps, over tiles of its steps. */
+/* tiles.c: a sweep's functions, of each stage or of a scan's steps, over tiles of its steps. */
 struct cpu_sweep {
     const struct gruc_group *group;
     struct cpu_stage *stages; /* unused for scans */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a block beside which one of a companion is computed; together they keep the multipliers busy. */
+/* Of a block beside one of a companion; together they keep the multipliers busy. */
 enum { HOST_SUMS = 6 };
 
 struct sweep {

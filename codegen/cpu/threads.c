@@ -65,8 +65,8 @@ static unsigned busy_scans(const struct gruc_group *group, size_t first, size_t 
     return busy;
 }
 
-/* Scans side by side are a thread's each, with all that only they read: what crosses between threads
- * crosses between caches. */
+/* Scans side by side are a thread's each, with all that only they read: what crosses between
+ * threads crosses between caches. */
 static void own_scans(const struct cpu_emitter *e, struct gruc_group *group)
 {
     for (size_t i = 0; i < group->n_stages; i++) {

@@ -146,9 +146,9 @@ static unsigned most_lag(const struct gruc_group *group)
 
 /* ---- scans that trail their companions ---- */
 
-/* The steps of a tile, and 1 where scans trail as planned: where the group is one row, a tile has room
- * for a block of the companion, and each thread's weights are still far. Larger groups use their
- * weights for all rows anyway. */
+/* The steps of a tile, and 1 where scans trail as planned: where the group is one row, a tile has
+ * room for a block of the companion, and each thread's weights are still far. Larger groups use
+ * their weights for all rows anyway. */
 struct trail {
     LLVMValueRef v_tile, v_lagging, v_is_lagging;
 };
@@ -179,8 +179,9 @@ static LLVMValueRef lag_of(struct cpu_run *r, const struct trail *t, const struc
     return l_mul(r->e, t->v_lagging, l_i64(r->e, stage->lag));
 }
 
-/* The companion of a scan whose tile of this turn is there if v_now: beside its steps, else here. */
-static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w, const struct cpu_scan *scan,
+/* The companion of a scan whose tile is there now if v_now: beside its steps, else here. */
+static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
+                           const struct cpu_scan *scan,
                            struct cpu_position at, const struct trail *t, LLVMValueRef v_now)
 {
     struct cpu_emitter *e = r->e;

@@ -90,9 +90,9 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
     }
 }
 
-/* [vector of units][step][gate][lane][k], the order in which blocks read it; gates come before steps
- * where there are blocks of one gate. A few k at a time, so that each piece read or written is some
- * cache lines long. */
+/* [vector of units][step][gate][lane][k], the order in which blocks read it; gates come before
+ * steps where there are blocks of one gate. A few k at a time, so that each piece read or written
+ * is some cache lines long. */
 static void pack_weights(struct cpu_emitter *e, const struct cpu_packed *packed)
 {
     const struct gruc_product *product = packed->product;

@@ -52,8 +52,8 @@ LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *pa
 /* Asks for them. */
 void cpu_fetch_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                        LLVMValueRef v_weights, const struct cpu_weights_place *place);
-/* From the weights of a block of so many vectors to those of the block that is computed after it, in
- * bytes; NULL where they need not be asked for. */
+/* From the weights of a block of so many vectors to those of the block that is computed after it,
+ * in bytes; NULL where they need not be asked for. */
 LLVMValueRef cpu_weights_ahead(struct cpu_emitter *e, const struct cpu_packed *packed,
                                unsigned vectors, LLVMValueRef v_turned);
 /* Of the vector that starts at v_unit; zero when there is none. */

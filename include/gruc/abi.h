@@ -70,7 +70,7 @@ struct gruc_module_info {
     uint64_t row_group;  /* most rows computed together; workspace grows up to this many rows */
     uint64_t workspace_fixed; /* bytes of workspace whatever the rows and steps */
     uint64_t workspace_row;   /* and for each row of a group */
-    uint64_t workspace_tile;  /* and for each row of a tile: a tile holds a few steps of the group */
+    uint64_t workspace_tile;  /* and for each row of a tile, which is a few steps of the group */
     uint64_t tile_rows;       /* that run fastest; a call works with any number from the rows of
                                  the group on, and takes as many as the workspace holds */
     uint64_t workspace_row_step[GRUC_ABI_MAX_STEPS];

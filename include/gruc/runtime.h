@@ -54,9 +54,9 @@ struct grt_session_options {
 };
 
 /* Borrows module, which must outlive the session. options NULL: one thread, no carry. */
-GRUC_API GRUC_MUST_USE enum gruc_status grt_session_create(const struct grt_module *module,
-                                                           const struct grt_session_options *options,
-                                                           struct grt_session **out);
+GRUC_API GRUC_MUST_USE enum gruc_status
+grt_session_create(const struct grt_module *module, const struct grt_session_options *options,
+                   struct grt_session **out);
 GRUC_API void grt_session_destroy(struct grt_session *session);
 
 /* Binds an array, borrowed until the next bind of the same name; index counts inputs (outputs) in

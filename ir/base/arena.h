@@ -27,7 +27,8 @@ char *gruc_arena_format(struct gruc_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 #define GRUC_NEW(arena, type) ((type *)gruc_arena_alloc((arena), 1, sizeof(type)))
-#define GRUC_NEW_ARRAY(arena, type, count) ((type *)gruc_arena_alloc((arena), (count), sizeof(type)))
+#define GRUC_NEW_ARRAY(arena, type, count) \
+    ((type *)gruc_arena_alloc((arena), (count), sizeof(type)))
 
 /* Makes room for one more element of a growing array in an arena: *items holds count elements with
  * room for *capacity. Old storage stays in the arena. Returns 0 when memory is exhausted. */

@@ -75,8 +75,8 @@ static gruc_ref candidate(struct expansion *e, gruc_ref r)
     return gruc_build_act(&e->step, sum, e->gru->activation, e->gru->activation_parameters);
 }
 
-/* h' = z h + (1 - z) n: exactly h when z is 1, and one operation after n, the end of the chain. z is
- * built last: the processor takes the oldest operation that is ready, and n waits for many. */
+/* h' = z h + (1 - z) n: exactly h when z is 1, and one operation after n, the end of the chain. z
+ * is built last: the processor takes the oldest operation that is ready, and n waits for many. */
 static gruc_ref next_state(struct expansion *e)
 {
     gruc_ref n = candidate(e, gate(e, GATE_R));

@@ -132,7 +132,7 @@ static gruc_ref reading_mask(const struct gruc_ir *ir, const struct gruc_group *
     return reader->mask;
 }
 
-/* Whether everything outside its stage reads value under one mask, *mask unless that is none yet. */
+/* Whether all outside its stage reads value under one mask, *mask unless that is none yet. */
 static int is_read_under(const struct gruc_ir *ir, const struct gruc_group *group,
                          const struct gruc_stage *maker, gruc_ref value, gruc_ref *mask)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Stages some tiles of steps apart, which then need not wait for each other within a tile. A stack
- * of recurrent layers becomes a wavefront: while a scan is at one tile, the scan that reads it is at
- * the tile before. A scan that trails its companion, the product of its input, can compute it on the
- * way, where its own weights come too slowly to keep the multipliers busy. */
+ * of recurrent layers becomes a wavefront: while a scan is at one tile, the scan that reads it is
+ * at the tile before. A scan that trails its companion, the product of its input, can compute it on
+ * the way, where its own weights come too slowly to keep the multipliers busy. */
 #include "ir/schedule/schedule.h"
 
 /* How far behind the first stages a stage runs, as far as its reads tell. */
@@ -156,7 +156,7 @@ void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *
     }
 }
 
-/* Whether every value that the stage makes is stored once, to a tile, and read by one stage only. */
+/* Whether all values that the stage makes are stored once, to a tile, and one stage reads them. */
 static int feeds_only(const struct gruc_schedule *schedule, const struct gruc_group *group,
                       const struct gruc_stage *stage, size_t reader)
 {
