@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/memory.h"
+#include "runtime/threads.h"
 #include "runtime/words.h"
 
 enum { MAX_THREADS = 1024 };
@@ -76,6 +77,9 @@ enum gruc_status grt_session_create(const struct grt_module *module,
     session->carry = known.carry != 0;
     session->eager = known.eager != 0;
     session->n_shares = known.threads == 0 ? 1 : known.threads;
+    unsigned processors = grt_pool_processors();
+    if (!session->eager && session->n_shares > processors)
+        session->n_shares = processors;
     enum gruc_status status = allocate(session);
     if (status != GRUC_OK) {
         grt_session_destroy(session);

@@ -121,6 +121,14 @@ static void *work(void *argument)
     }
 }
 
+unsigned grt_pool_processors(void)
+{
+    cpu_set_t processors;
+    if (pthread_getaffinity_np(pthread_self(), sizeof processors, &processors) != 0)
+        return CPU_SETSIZE; /* more than the set has room for */
+    return (unsigned)CPU_COUNT(&processors);
+}
+
 enum gruc_status grt_pool_create(unsigned workers, struct grt_pool **out)
 {
     *out = NULL;

@@ -48,9 +48,11 @@ struct grt_session_options {
     size_t size;      /* sizeof(struct grt_session_options) */
     unsigned threads; /* at most so many compute a call, rows each or, of few rows, units each;
                          0 or 1: the caller's thread alone. Others wake on a processor that
-                         the caller may use but does not run on */
+                         the caller may use but does not run on, and there are no more of
+                         them than such processors when the session is made */
     int carry;        /* nonzero: layers that are not stateful continue from call to call as well */
-    int eager;        /* nonzero: threads share the work however little it is, which is slower */
+    int eager;        /* nonzero: so many threads share the work however little it is and on
+                         however few processors, which is slower */
 };
 
 /* Borrows module, which must outlive the session. options NULL: one thread, no carry. */

@@ -634,6 +634,18 @@ static void note_processor(void *context, unsigned share)
     ((int *)context)[share] = sched_getcpu();
 }
 
+static void test_processors(void)
+{
+    cpu_set_t allowed, one;
+    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    CU_ASSERT_EQUAL(grt_pool_processors(), (unsigned)CPU_COUNT(&allowed));
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    CU_ASSERT_FATAL(sched_setaffinity(0, sizeof one, &one) == 0);
+    CU_ASSERT_EQUAL(grt_pool_processors(), 1);
+    CU_ASSERT(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
+}
+
 /* Workers wake where their caller does not run, and may run anywhere afterwards. */
 static void test_pool_wakes_elsewhere(void)
 {
@@ -661,6 +673,7 @@ CU_TestInfo gruc_runtime_tests[] = {
     {"module: names of tensors", test_module_names},
     {"module: every wrong description is refused", test_module_refused},
     {"module: open what is no module", test_module_open},
+    {"pool: as many as processors", test_processors},
     {"pool: workers wake elsewhere", test_pool_wakes_elsewhere},
     {"session: any batch and steps", test_session_run},
     {"session: options", test_session_options},
