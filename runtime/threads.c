@@ -20,9 +20,8 @@ struct grt_pool {
     atomic_uint round;   /* grows by one for each piece of work */
     atomic_uint pending; /* workers that have not finished this round */
     int stop;            /* written before the last round begins */
-    unsigned sleepers;   /* workers that wait asleep; of the mutex, as what follows */
-    int is_steered;      /* the sleepers may not run on all the processors they may run on: */
-    cpu_set_t processors;
+    unsigned sleepers;   /* workers that wait asleep; of the mutex */
+    cpu_set_t processors; /* that workers may run on: their creator's; empty: not known */
     grt_share_function function;
     void *context;
     unsigned n_workers;
@@ -45,23 +44,19 @@ static int watch(atomic_uint *value, unsigned expected, int equal)
     return 0;
 }
 
-/* A worker waits for a round that it has not seen. Where it was told to begin is where it may
- * leave from. */
+/* A worker waits for a round that it has not seen. Once awake it may run anywhere again. */
 static void wait_for_round(struct grt_pool *pool, unsigned seen)
 {
     if (watch(&pool->round, seen, 0))
         return;
-    cpu_set_t processors;
     pthread_mutex_lock(&pool->mutex);
     pool->sleepers++;
     while (!has_moved(&pool->round, seen, 0))
         pthread_cond_wait(&pool->wake, &pool->mutex);
     pool->sleepers--;
-    int was_steered = pool->is_steered;
-    processors = pool->processors;
     pthread_mutex_unlock(&pool->mutex);
-    if (was_steered)
-        pthread_setaffinity_np(pthread_self(), sizeof processors, &processors);
+    if (CPU_COUNT(&pool->processors) > 1)
+        pthread_setaffinity_np(pthread_self(), sizeof pool->processors, &pool->processors);
 }
 
 static void wait_for_workers(struct grt_pool *pool)
@@ -79,14 +74,10 @@ static void wait_for_workers(struct grt_pool *pool)
  * be busy waiting for each other, they take turns of milliseconds there. */
 static void steer(struct grt_pool *pool)
 {
-    cpu_set_t others;
+    cpu_set_t others = pool->processors;
     int own = sched_getcpu();
-    pool->is_steered =
-        own >= 0 && pthread_getaffinity_np(pthread_self(), sizeof others, &others) == 0;
-    if (!pool->is_steered)
-        return;
-    pool->processors = others;
-    CPU_CLR(own, &others);
+    if (own >= 0)
+        CPU_CLR(own, &others);
     if (CPU_COUNT(&others) == 0)
         return;
     for (unsigned i = 0; i < pool->n_workers; i++)
@@ -140,6 +131,8 @@ enum gruc_status grt_pool_create(unsigned workers, struct grt_pool **out)
     pthread_cond_init(&pool->done, NULL);
     atomic_init(&pool->round, 0);
     atomic_init(&pool->pending, 0);
+    if (pthread_getaffinity_np(pthread_self(), sizeof pool->processors, &pool->processors) != 0)
+        CPU_ZERO(&pool->processors);
     for (unsigned i = 0; i < workers; i++) {
         struct worker *worker = &pool->workers[i];
         worker->pool = pool;
@@ -150,9 +143,7 @@ enum gruc_status grt_pool_create(unsigned workers, struct grt_pool **out)
         }
         pool->n_workers++;
     }
-    pthread_mutex_lock(&pool->mutex);
     steer(pool); /* they begin where they are created, too */
-    pthread_mutex_unlock(&pool->mutex);
     *out = pool;
     return GRUC_OK;
 }

@@ -634,14 +634,26 @@ static void note_processor(void *context, unsigned share)
     ((int *)context)[share] = sched_getcpu();
 }
 
-static void test_processors(void)
+/* How many processors each thread may run on. */
+static void note_freedom(void *context, unsigned share)
 {
-    cpu_set_t allowed, one;
-    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
-    CU_ASSERT_EQUAL(grt_pool_processors(), (unsigned)CPU_COUNT(&allowed));
+    ((int *)context)[share] = (int)grt_pool_processors();
+}
+
+static void pin_caller(void)
+{
+    cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
     CU_ASSERT_FATAL(sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
+static void test_processors(void)
+{
+    cpu_set_t allowed;
+    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    CU_ASSERT_EQUAL(grt_pool_processors(), (unsigned)CPU_COUNT(&allowed));
+    pin_caller();
     CU_ASSERT_EQUAL(grt_pool_processors(), 1);
     CU_ASSERT(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
 }
@@ -665,6 +677,13 @@ static void test_pool_wakes_elsewhere(void)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     CU_ASSERT(together <= 4); /* another process may move them */
+    pin_caller();
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* until the worker sleeps */
+    int counts[2] = {0, 0};
+    grt_pool_run(pool, note_freedom, counts);
+    CU_ASSERT_EQUAL(counts[0], 1);
+    CU_ASSERT_EQUAL(counts[1], CPU_COUNT(&allowed)); /* only the caller is pinned */
+    CU_ASSERT(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
     grt_pool_destroy(pool);
     CU_ASSERT(sched_getaffinity(0, sizeof left, &left) == 0 && CPU_EQUAL(&left, &allowed));
 }
