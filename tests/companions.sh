@@ -83,10 +83,13 @@ else
   echo "not ok companions not_unrolled: inspect tells of none"
 fi
 
-# With few registers they pay at larger sizes only.
+# With few registers they pay from twice as large weights on.
 check wide 200 '  - GRU: {units: 200, return_sequences: true}'
 if grep -q '^flags.* avx2 ' /proc/cpuinfo 2> /dev/null; then
-  verify wide 77 1 --cpu=x86-64-v3
+  for model in before backwards masked_before layers wide; do
+    verify $model 17 1 --cpu=x86-64-v3
+    verify $model 77 1 --cpu=x86-64-v3
+  done
 else
   echo "skip companions wide with AVX2: this processor has none"
 fi

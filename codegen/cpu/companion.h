@@ -11,8 +11,8 @@ struct cpu_companion {
     struct cpu_stage stage;
     LLVMValueRef v_next, v_limit; /* where the next block's number is kept; the first not due */
 };
-/* Rows of a companion's block: more sums than that, with those of the block beside it, keep the
- * multipliers no busier, with 16 registers either. */
+/* Rows of a companion's block: with the sums of the block beside it they keep the multipliers busy,
+ * and have room in 16 registers. */
 enum { CPU_COMPANION_ROWS = 8 };
 enum cpu_beside_parameter {
     CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_WEIGHTS,
