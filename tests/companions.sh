@@ -56,6 +56,12 @@ check both_ways 64 '  - Bidirectional: {layer: {GRU: {units: 64, return_sequence
 check both_ways_masked 64 \
   '  - Bidirectional: {inputs: x, mask: m, layer: {GRU: {units: 64, return_sequences: true}}}' \
   "$mask"
+check masked_inside 64 '  - Masking: {mask_value: 0.0}
+  - GRU: {units: 64, return_sequences: true}'
+check masked_twice 64 '  - GRU: {name: one, inputs: x, mask: m, units: 64, return_sequences: true}
+  - GRU: {inputs: one, mask: n, units: 65, return_sequences: true}' \
+  "$mask
+  n: {shape: [~], dtype: bool}"
 check layers 36 '  - GRU: {units: 72, return_sequences: true}
   - GRU: {units: 64, return_sequences: true, reset_after: false}
   - Dense: {units: 50, activation: tanh}

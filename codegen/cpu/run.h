@@ -153,6 +153,15 @@ struct cpu_sweep {
     struct cpu_scan *scans;   /* unused for others */
 };
 void cpu_emit_tiles(struct cpu_run *r, const struct cpu_sweep *w);
+/* Stage i over a tile of v_count steps, with the scans that go with it; answers how many stages
+ * that were. */
+size_t cpu_emit_tile_stages(struct cpu_run *r, const struct cpu_sweep *w, size_t i,
+                            struct cpu_position at, LLVMValueRef v_count);
+unsigned cpu_most_lag(const struct gruc_group *group);
+
+/* trail.c: the same where scans trail their companions; v_tile: steps that a tile has room for. */
+void cpu_emit_trails(struct cpu_run *r, const struct cpu_sweep *w, struct cpu_position at,
+                     LLVMValueRef v_tile);
 
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */
