@@ -15,6 +15,7 @@ enum {
     BOTTOM = 46,
     LINE = 14,       /* of text */
     PEAK_NAME = 180, /* room for that of the highest roof */
+    ROOF_NAME = 95,  /* for that of another */
 };
 static const double letter_width = 6.4;
 
@@ -99,8 +100,8 @@ static void write_axes(struct chart *chart)
                        WIDTH - RIGHT, HEIGHT - 8, LEFT + 6, TOP + 10);
 }
 
-/* A line of one slope up to where multiplying takes over, its name along it. Names of neighbours
- * stand on different sides. */
+/* A line of one slope up to where multiplying takes over, its name along it, beside that of the
+ * line before, as lines may be close. */
 static void write_roof(struct chart *chart, size_t level)
 {
     const struct gruc_roof *roof = &chart->report->roofline.levels[level];
@@ -115,8 +116,8 @@ static void write_roof(struct chart *chart, size_t level)
                        "<line class=\"roof\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" "
                        "y2=\"%.1f\"/>\n<text transform=\"translate(%.1f %.1f) "
                        "rotate(%.1f)\" x=\"%d\" y=\"%d\">%s, %.0f GB/s</text>\n",
-                       x1, y1, x2, y2, x1, y1, angle, 14, level < 2 ? -5 : LINE, roof->name,
-                       roof->gigabytes);
+                       x1, y1, x2, y2, x1, y1, angle, 14 + (int)level % 2 * ROOF_NAME, -5,
+                       roof->name, roof->gigabytes);
 }
 
 static void write_peak(struct chart *chart)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* To be compiled with optimization and -ffp-contract=fast: the multiply-adds are written as two
  * operations. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "driver/roofline.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum {
@@ -15,7 +17,8 @@ enum {
     TRIALS = 40,
     TRIAL_BYTES = 1 << 23, /* that a trial reads at least */
     CACHES_MOST = 8,       /* that Linux lists */
-    ALIGNMENT = 64,
+    PAGE_BYTES = 1 << 21,  /* a large one */
+    ROUNDS = 8,            /* of all chains, before the next piece is read */
 };
 
 #define EACH_CHAIN(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
@@ -40,13 +43,17 @@ enum {
         EACH_CHAIN(ADD_FLOAT)                                                                      \
         return sum[0];                                                                             \
     }                                                                                              \
-    attributes static uint64_t read_##name(const void *memory, size_t size)                        \
+    attributes static uint64_t read_##name(const void *memory, size_t size, int turned)            \
     {                                                                                              \
         typedef uint64_t bits __attribute__((vector_size(bytes), may_alias));                      \
         EACH_CHAIN(DECLARE_BITS)                                                                   \
-        const bits *p = memory, *end = p + size / sizeof *p / CHAINS * CHAINS;                     \
-        for (; p < end; p += CHAINS) {                                                             \
-            EACH_CHAIN(READ)                                                                       \
+        size_t pieces = size / sizeof(bits) / (CHAINS * ROUNDS);                                   \
+        for (size_t i = 0; i < pieces; i++) {                                                      \
+            const bits *p = (const bits *)memory +                                                 \
+                            (turned ? pieces - 1 - i : i) * (CHAINS * ROUNDS);                     \
+            for (int round = 0; round < ROUNDS; round++, p += CHAINS) {                            \
+                EACH_CHAIN(READ)                                                                   \
+            }                                                                                      \
         }                                                                                          \
         bits all = {0};                                                                            \
         EACH_CHAIN(JOIN_BITS)                                                                      \
@@ -56,7 +63,7 @@ enum {
 struct kernels {
     size_t bytes; /* of a vector */
     float (*fma)(size_t turns, float factor);
-    uint64_t (*read)(const void *memory, size_t size);
+    uint64_t (*read)(const void *memory, size_t size, int turned); /* all or nearly all of it */
 };
 
 KERNELS(base, , 16)
@@ -99,16 +106,18 @@ static double measure_fma(const struct kernels *kernels)
     return best / 1e9;
 }
 
+/* Every other trial goes to and fro, so that each turn begins with what is still in a nearer
+ * cache. */
 static double measure_read(const struct kernels *kernels, const void *memory, size_t size)
 {
     double best = 0;
-    volatile uint64_t result = kernels->read(memory, size);
-    size_t turns = size < TRIAL_BYTES ? TRIAL_BYTES / size : 1;
-    int trials = size < TRIAL_BYTES ? TRIALS : TRIALS / 4;
+    volatile uint64_t result = kernels->read(memory, size, 1);
+    size_t turns = size < TRIAL_BYTES ? TRIAL_BYTES / size : 2;
+    int trials = size < TRIAL_BYTES ? TRIALS : TRIALS / 2;
     for (int trial = 0; trial < trials; trial++) {
         double begin = now();
         for (size_t i = 0; i < turns; i++)
-            result = kernels->read(memory, size);
+            result = kernels->read(memory, size, trial & (int)i & 1);
         double seconds = now() - begin;
         if ((double)turns * (double)size / seconds > best)
             best = (double)turns * (double)size / seconds;
@@ -146,26 +155,49 @@ static size_t cache_size(size_t level, size_t otherwise)
     return otherwise;
 }
 
+/* A cache that other cores use as well holds less of it the more there is: its parts are levels of
+ * their own. */
+static const struct {
+    const char *name;
+    size_t cache, usual_bytes, part;
+} places[GRUC_ROOFLINE_LEVELS] = {
+    {"L1", 1, (size_t)32 << 10, 1}, {"L2", 2, (size_t)512 << 10, 1},
+    {"L3/4", 3, (size_t)16 << 20, 4}, {"L3/2", 3, (size_t)16 << 20, 2},
+    {"L3", 3, (size_t)16 << 20, 1}, {"DRAM", 0, 0, 1},
+};
+
+/* In large pages where the system has them, so that looking up addresses takes no time. */
+static void *take_memory(size_t bytes)
+{
+    void *memory = aligned_alloc(PAGE_BYTES, bytes / PAGE_BYTES * PAGE_BYTES);
+    if (memory == NULL)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    (void)madvise(memory, bytes / PAGE_BYTES * PAGE_BYTES, MADV_HUGEPAGE); /* a wish */
+#endif
+    memset(memory, 1, bytes / PAGE_BYTES * PAGE_BYTES);
+    return memory;
+}
+
 int gruc_roofline_measure(size_t most_bytes, struct gruc_roofline *out)
 {
-    static const size_t usual[] = {(size_t)32 << 10, (size_t)512 << 10, (size_t)16 << 20};
-    static const char *const names[GRUC_ROOFLINE_LEVELS] = {"L1", "L2", "L3", "DRAM"};
     const struct kernels kernels = choose_kernels();
     *out = (struct gruc_roofline){0};
-    for (int i = 0; i < GRUC_ROOFLINE_LEVELS - 1; i++)
-        out->levels[i].bytes = cache_size((size_t)i + 1, usual[i]);
+    for (int i = 0; i < GRUC_ROOFLINE_LEVELS; i++)
+        if (places[i].cache != 0)
+            out->levels[i].bytes =
+                cache_size(places[i].cache, places[i].usual_bytes) / places[i].part;
     size_t last = out->levels[GRUC_ROOFLINE_LEVELS - 2].bytes;
     size_t most = 4 * last < most_bytes ? 4 * last : most_bytes;
-    unsigned char *memory = aligned_alloc(ALIGNMENT, most / ALIGNMENT * ALIGNMENT);
+    unsigned char *memory = take_memory(most);
     if (memory == NULL)
         return 0;
-    memset(memory, 1, most / ALIGNMENT * ALIGNMENT);
     out->gigaflops = measure_fma(&kernels);
     for (int i = 0; i < GRUC_ROOFLINE_LEVELS; i++) {
         struct gruc_roof *roof = &out->levels[i];
-        roof->name = names[i];
-        /* Well inside its level and well beyond the one before; L3 is shared with other cores. */
-        size_t size = roof->bytes == 0 ? most : i == 2 ? roof->bytes / 4 : roof->bytes / 4 * 3;
+        roof->name = places[i].name;
+        /* Well inside its level and well beyond the one before. */
+        size_t size = roof->bytes == 0 ? most : roof->bytes / 4 * 3;
         if (roof->bytes == 0 ? size >= 2 * last : size <= most)
             roof->gigabytes = measure_read(&kernels, memory, size);
     }

@@ -2,15 +2,16 @@
 #ifndef GRUC_DRIVER_ROOFLINE_H
 #define GRUC_DRIVER_ROOFLINE_H
 
-/* What this core can do at most, one thread, best of many short trials. */
+/* What this core can do at most, one thread, best of many short trials: multiply in registers, and
+ * read the same bytes over and over from each level of memory. */
 
 #include <stddef.h>
 
-enum { GRUC_ROOFLINE_LEVELS = 4 };
+enum { GRUC_ROOFLINE_LEVELS = 6 };
 
 struct gruc_roof {
     const char *name;
-    size_t bytes;     /* of the cache; 0: main memory */
+    size_t bytes;     /* of the cache or part of a cache; 0: main memory */
     double gigabytes; /* read a second; 0: not measured */
 };
 
