@@ -108,6 +108,18 @@ void cpu_plan_companions(const struct cpu_emitter *e)
             plan_group(e, &e->schedule->groups[g]);
 }
 
+const struct gruc_view *cpu_companion_source(const struct cpu_emitter *e,
+                                             const struct gruc_group *group, size_t number)
+{
+    uint32_t tile = group->stages[number].products[0].view.buffer;
+    for (size_t i = 0; i < number; i++) {
+        const struct gruc_view *source = gruc_schedule_copied(e->schedule, group, i);
+        if (source != NULL && group->stages[i].stores[0].view.buffer == tile)
+            return source;
+    }
+    return NULL;
+}
+
 /* ---- blocks: some rows of one vector of one gate. Vectors are the outer order, then gates, then
  * rows, so that all rows of a tile use the same weights one after the other. ---- */
 
@@ -164,14 +176,15 @@ static LLVMValueRef row_address(struct cpu_emitter *e, const struct cpu_companio
 }
 
 /* Tiles have room for whole blocks: what comes after the last row is computed and not used. Of a
- * list, the last row is computed again. */
+ * list and of an array, the last row is computed again. */
 static void begin_rows(struct cpu_emitter *e, const struct cpu_companion *c, LLVMValueRef v_first,
                        struct cpu_companion_block *out)
 {
     const struct cpu_edge *left = &c->stage.edges[0];
+    int has_last = c->stage.is_listed || c->stage.source != NULL;
     out->block.v_rows[0] = v_first;
     LLVMValueRef v_last = LLVMBuildSub(e->builder, c->stage.v_rows, l_i64(e, 1), "");
-    for (unsigned row = 0; c->stage.is_listed && row < out->block.n_rows; row++) {
+    for (unsigned row = 0; has_last && row < out->block.n_rows; row++) {
         LLVMValueRef v_at = l_add(e, v_first, l_i64(e, row));
         LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
         v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
@@ -237,7 +250,8 @@ unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage 
 {
     unsigned count = CPU_BESIDE_EDGES + (unsigned)stage->n_edges;
     for (unsigned i = 0; i < count; i++)
-        types[i] = i == CPU_BESIDE_LIMIT || i == CPU_BESIDE_ROWS || i == CPU_BESIDE_WEIGHTS
+        types[i] = i == CPU_BESIDE_LIMIT || i == CPU_BESIDE_ROWS || i == CPU_BESIDE_WEIGHTS ||
+                           i == CPU_BESIDE_STRIDE
                        ? e->t_i64
                        : e->t_ptr;
     return count;
@@ -267,6 +281,7 @@ const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVM
         out->stage.edges[i].v_stride =
             l_i64(e, buffer->stride * (uint64_t)cpu_dtype_bytes(buffer->dtype));
     }
+    out->stage.edges[0].v_stride = values[CPU_BESIDE_STRIDE];
     return out;
 }
 
@@ -309,14 +324,19 @@ int cpu_beside_emit(struct cpu_run *r, const struct cpu_stage *stage, struct cpu
     return !r->e->failed;
 }
 
+static LLVMValueRef block_count(struct cpu_emitter *e, const struct cpu_beside *beside)
+{
+    const struct cpu_packed *packed = beside->stage->packed;
+    uint64_t vectors = (packed->width + packed->lanes - 1) / packed->lanes;
+    return l_mul(e, row_blocks(e, beside->v_rows), l_i64(e, vectors * packed->product->n_ops));
+}
+
 void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone)
 {
     struct cpu_emitter *e = r->e;
     const struct cpu_packed *packed = beside->stage->packed;
     LLVMValueRef *v = beside->v_arguments;
-    uint64_t vectors = (packed->width + packed->lanes - 1) / packed->lanes;
-    LLVMValueRef v_columns = l_i64(e, vectors * packed->product->n_ops);
-    LLVMValueRef v_blocks = l_mul(e, row_blocks(e, beside->v_rows), v_columns);
+    LLVMValueRef v_blocks = block_count(e, beside);
     LLVMValueRef v_begin = l_i64(e, 0);
     v[CPU_BESIDE_LIMIT] = v_blocks;
     if (!is_alone)
@@ -327,9 +347,14 @@ void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone
     v[CPU_BESIDE_WEIGHTS] = l_i64(e, beside->stage->pieces[packed->piece].offset);
     v[CPU_BESIDE_LIST] = beside->v_list == NULL ? LLVMConstNull(e->t_ptr) : beside->v_list;
     for (size_t i = 0; i < beside->stage->n_edges; i++) {
+        const struct gruc_view *source = i == 0 ? beside->stage->source : NULL;
+        struct cpu_position at = beside->at;
+        at.way = source != NULL ? CPU_TILE_OF_ONE : CPU_TILE;
         LLVMValueRef v_stride;
-        cpu_locate(r, beside->stage->edges[i].view, &beside->at, &v[CPU_BESIDE_EDGES + i],
-                   &v_stride);
+        cpu_locate(r, source != NULL ? source : beside->stage->edges[i].view, &at,
+                   &v[CPU_BESIDE_EDGES + i], &v_stride);
+        if (i == 0)
+            v[CPU_BESIDE_STRIDE] = v_stride;
     }
 }
 
@@ -372,6 +397,19 @@ void cpu_beside_next(struct cpu_run *r, const struct cpu_beside *beside)
     now.v_arguments[CPU_BESIDE_LIMIT] =
         LLVMBuildSelect(e->builder, v_is_less, v_one, v_limit, "");
     cpu_beside_rest(r, &now);
+}
+
+LLVMValueRef cpu_beside_is_done(struct cpu_run *r, const struct cpu_beside *beside,
+                                LLVMValueRef v_steps, LLVMValueRef v_hosts)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_up = LLVMBuildSub(e->builder, r->v_shares, l_i64(e, 1), "");
+    LLVMValueRef v_most = LLVMBuildUDiv(e->builder, l_add(e, block_count(e, beside), v_up),
+                                        r->v_shares, "");
+    LLVMValueRef v_done = l_mul(e, v_hosts, v_steps);
+    if (cpu_beside_fills(beside->stage->stage)) /* one a wait but the last */
+        v_done = LLVMBuildSub(e->builder, v_steps, l_i64(e, 1), "");
+    return LLVMBuildICmp(e->builder, LLVMIntULE, v_most, v_done, "");
 }
 
 void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside)

@@ -16,7 +16,7 @@ struct cpu_companion {
 enum { CPU_COMPANION_ROWS = 8 };
 enum cpu_beside_parameter {
     CPU_BESIDE_NEXT, CPU_BESIDE_LIMIT, CPU_BESIDE_ROWS, CPU_BESIDE_LIST, CPU_BESIDE_WEIGHTS,
-    CPU_BESIDE_EDGES, CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
+    CPU_BESIDE_STRIDE, CPU_BESIDE_EDGES, CPU_BESIDE_MOST = CPU_BESIDE_EDGES + 17
 };
 struct cpu_companion_block {
     struct cpu_block block; /* a row's number may be NULL: it follows the one before */
@@ -25,6 +25,9 @@ struct cpu_companion_block {
 
 /* Gives scans the companions that pay. */
 void cpu_plan_companions(const struct cpu_emitter *e);
+/* Where a companion reads its rows beside a scan: cpu_stage's source. */
+const struct gruc_view *cpu_companion_source(const struct cpu_emitter *e,
+                                             const struct gruc_group *group, size_t number);
 /* How many threads may share the steps of the group's scans for companions still to pay. */
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
 /* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few,

@@ -129,6 +129,8 @@ struct cpu_stage {
     unsigned lanes;            /* of a sweep: units in a vector */
     const struct cpu_stage *beside;        /* of which it computes blocks too; NULL: none */
     const struct cpu_companion *companion; /* the same, bound to its operands */
+    const struct gruc_view *source; /* of a companion beside a scan: the array that is copied to the
+                                       tile of its rows otherwise; NULL: that tile */
 };
 
 /* Fills out and emits the stage's function if it gets one. A stage of a scan that has a companion
@@ -161,6 +163,8 @@ void cpu_pack_operands(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_pack_embed(struct cpu_emitter *e, struct cpu_stage *s);
 /* The bodies. */
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
+/* Blocks of a companion that a sweep of one row can compute beside its own. */
+unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s);

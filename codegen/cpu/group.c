@@ -61,14 +61,6 @@ static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage
            emit_steps(r, stage->masked, flags, NULL, &out->masked);
 }
 
-static int is_companion(const struct gruc_group *group, size_t number)
-{
-    for (size_t i = 0; i < group->n_stages; i++)
-        if (group->stages[i].companion == number)
-            return 1;
-    return 0;
-}
-
 static int emit_functions(struct cpu_run *r, const struct gruc_group *group, struct cpu_sweep *out)
 {
     struct cpu_emitter *e = r->e;
@@ -81,8 +73,11 @@ static int emit_functions(struct cpu_run *r, const struct gruc_group *group, str
         const struct gruc_stage *stage = &group->stages[i];
         if (stage->kind != GRUC_STAGE_SCAN) {
             unsigned flags = stage->valid_only != GRUC_NONE ? CPU_STAGE_LISTED : 0;
-            flags |= is_companion(group, i) ? CPU_STAGE_COMPANION : 0;
+            int is_companion = gruc_schedule_is_companion(group, i);
+            flags |= is_companion ? CPU_STAGE_COMPANION : 0;
             cpu_emit_stage(e, stage, flags, NULL, &out->stages[i]);
+            if (is_companion)
+                out->stages[i].source = cpu_companion_source(e, group, i);
             continue;
         }
         const struct cpu_stage *companion =

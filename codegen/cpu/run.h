@@ -110,6 +110,10 @@ struct cpu_beside cpu_beside_of_step(struct cpu_run *r, const struct cpu_beside 
 void cpu_beside_next(struct cpu_run *r, const struct cpu_beside *beside);
 /* After the steps: the blocks that are left. */
 void cpu_beside_rest(struct cpu_run *r, const struct cpu_beside *beside);
+/* Whether none was left to any thread when it arrived at the end of the last of v_steps steps, in
+ * each of which it could compute v_hosts blocks at least. */
+LLVMValueRef cpu_beside_is_done(struct cpu_run *r, const struct cpu_beside *beside,
+                                LLVMValueRef v_steps, LLVMValueRef v_hosts);
 /* Appends a stage's arguments for it; answers how many. */
 unsigned cpu_beside_arguments(const struct cpu_beside *beside, LLVMValueRef *out);
 

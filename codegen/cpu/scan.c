@@ -220,6 +220,27 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
     l_loop_end(r->e, &loop);
 }
 
+/* The threads met after the last step, and again only where a companion's blocks can have been left
+ * then: each knows that of all. */
+static void meet_after_rest(struct cpu_run *r, const struct cpu_scan *scan, LLVMValueRef v_steps)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_hosts = l_i64(e, 0);
+    if (e->info->unit_threads <= 1)
+        return;
+    for (size_t i = 0; scan->masked == NULL && i < scan->stage->body->n_stages; i++) {
+        LLVMValueRef v_all = l_i64(e, cpu_sweep_hosts(e, &scan->steps[i]));
+        v_hosts = l_add(e, v_hosts, LLVMBuildUDiv(e->builder, v_all, r->v_shares, ""));
+    }
+    LLVMBasicBlockRef b_again = l_block(e, "again"), b_done = l_block(e, "done");
+    LLVMBuildCondBr(e->builder, cpu_beside_is_done(r, scan->beside, v_steps, v_hosts), b_done,
+                    b_again);
+    LLVMPositionBuilderAtEnd(e->builder, b_again);
+    cpu_emit_barrier(r);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+}
+
 /* The steps as a function of its own, which is told where things are. */
 static void call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                        struct cpu_position at, LLVMValueRef v_steps)
@@ -233,7 +254,7 @@ static void call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n
     for (size_t i = 0; i < n_scans; i++)
         cpu_swap_carries(r, &scans[i], v_is_odd);
     if (scans[0].beside != NULL && !at.is_alone)
-        cpu_emit_barrier(r);
+        meet_after_rest(r, &scans[0], v_steps);
 }
 
 /* The steps of one scan, and of those whose stages are part of its own. All threads swap the

@@ -78,7 +78,7 @@ static int one_vector_stays(const struct sweep *w, unsigned gates)
 /* Whether blocks of one row compute those of a companion too. */
 static int hosts(const struct sweep *w)
 {
-    return w->s->companion != NULL && w->host < w->s->stage->n_products;
+    return w->s->beside != NULL && w->host < w->s->stage->n_products;
 }
 
 /* 0: not said. NAME_step has code of its own, of which measured calls say nothing. */
@@ -353,10 +353,21 @@ void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s)
     cpu_pack_operands(e, s);
 }
 
+static struct sweep sweep_of(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    return (struct sweep){.e = e, .s = s, .lanes = s->lanes, .packed = s->packed,
+                          .host = cpu_companion_host(s->stage)};
+}
+
+unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    struct sweep w = sweep_of(e, s);
+    return hosts(&w) ? s->stage->width / (vectors_of_block(&w, 1) * w.lanes) : 0;
+}
+
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s)
 {
-    struct sweep w = {.e = e, .s = s, .lanes = s->lanes, .packed = s->packed,
-                      .host = cpu_companion_host(s->stage)};
+    struct sweep w = sweep_of(e, s);
     for (size_t i = 0; i < s->stage->n_ops; i++)
         e->local[e->ir->ops[s->stage->ops[i]].results[0]] = (uint32_t)w.n_values++;
     for (size_t i = 0; i < s->n_loads; i++)

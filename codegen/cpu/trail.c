@@ -127,7 +127,8 @@ static LLVMValueRef move_behind(struct cpu_run *r, const struct trail *t, unsign
     return LLVMBuildSub(e->builder, v_end, at->v_tile_first, "");
 }
 
-/* The companion of a scan whose tile is there now if v_now: beside its steps, else here. */
+/* The companion of a scan, which has steps to do now if v_now: beside these, or the first tile's by
+ * itself. Where nothing lags, it is a stage as others. */
 static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
                            const struct cpu_scan *scan,
                            struct cpu_position at, const struct trail *t, LLVMValueRef v_now)
@@ -136,11 +137,11 @@ static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
     size_t number = scan->stage->companion;
     LLVMBasicBlockRef b_here = l_block(e, "here"), b_beside = l_block(e, "beside"),
                       b_count = l_block(e, "count"), b_none = l_block(e, "none"),
-                      b_done = l_block(e, "counted");
+                      b_done = l_block(e, "counted"), b_first = l_block(e, "first"),
+                      b_ready = l_block(e, "ready");
     LLVMValueRef v_count = move_behind(r, t, w->group->stages[number].lag, &at);
     LLVMValueRef v_open = LLVMBuildIsNotNull(e->builder, v_count, ""), v_zero = l_i64(e, 0);
-    LLVMValueRef v_beside = LLVMBuildAnd(e->builder, v_open, v_now, "");
-    v_beside = LLVMBuildAnd(e->builder, v_beside, t->v_is_lagging, "");
+    LLVMValueRef v_beside = LLVMBuildAnd(e->builder, v_open, t->v_is_lagging, "");
     LLVMBuildCondBr(e->builder, v_beside, b_count, b_beside);
     LLVMPositionBuilderAtEnd(e->builder, b_beside);
     LLVMBuildCondBr(e->builder, v_open, b_here, b_none);
@@ -150,7 +151,6 @@ static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
     LLVMPositionBuilderAtEnd(e->builder, b_none);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_count);
-    at.way = CPU_TILE;
     LLVMValueRef v_rows = v_count;
     if (w->stages[number].is_listed)
         v_rows = cpu_list_tile(r, &w->group->stages[number].mask_view, at, v_count,
@@ -162,6 +162,15 @@ static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
     LLVMAddIncoming(scan->beside->v_rows, &v_rows, &b_counted, 1);
     LLVMAddIncoming(scan->beside->v_rows, &v_zero, &b_none, 1);
     scan->beside->at = at;
+    LLVMValueRef v_first = LLVMBuildAnd(e->builder, v_beside, LLVMBuildNot(e->builder, v_now, ""),
+                                        "");
+    LLVMBuildCondBr(e->builder, v_first, b_first, b_ready);
+    LLVMPositionBuilderAtEnd(e->builder, b_first);
+    cpu_beside_begin(r, scan->beside, 0);
+    cpu_beside_rest(r, scan->beside);
+    cpu_emit_barrier(r);
+    LLVMBuildBr(e->builder, b_ready);
+    LLVMPositionBuilderAtEnd(e->builder, b_ready);
 }
 
 /* Stage i, or the scans from there on that go side by side, which have one lag; answers how many
@@ -177,6 +186,8 @@ static size_t emit_trailing(struct cpu_run *r, const struct cpu_sweep *w, size_t
     struct cpu_position own = at;
     LLVMValueRef v_count = move_behind(r, t, stage->lag, &own);
     LLVMValueRef v_now = LLVMBuildIsNotNull(e->builder, v_count, "");
+    if (gruc_schedule_copied(e->schedule, w->group, i) != NULL)
+        v_now = LLVMBuildAnd(e->builder, v_now, LLVMBuildNot(e->builder, t->v_is_lagging, ""), "");
     size_t together =
         stage->kind == GRUC_STAGE_SCAN ? cpu_scans_together(e->ir, w->group, i) : 1;
     for (size_t k = i; k < i + together; k++)

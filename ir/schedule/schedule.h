@@ -122,6 +122,13 @@ unsigned gruc_schedule_stagger(struct gruc_schedule *schedule, struct gruc_group
 uint32_t gruc_schedule_companion(const struct gruc_schedule *schedule,
                                  const struct gruc_group *group, size_t scan);
 
+int gruc_schedule_is_companion(const struct gruc_group *group, size_t number);
+
+/* The input array that a stage only copies to a tile, for companions and nothing else to read;
+ * NULL: it does more. */
+const struct gruc_view *gruc_schedule_copied(const struct gruc_schedule *schedule,
+                                             const struct gruc_group *group, size_t number);
+
 /* Lets each scan of the group that has a companion run a tile behind it, with what comes after. */
 void gruc_schedule_trail(const struct gruc_schedule *schedule, struct gruc_group *group);
 

@@ -156,6 +156,34 @@ void gruc_schedule_own(const struct gruc_schedule *schedule, struct gruc_group *
     }
 }
 
+int gruc_schedule_is_companion(const struct gruc_group *group, size_t number)
+{
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (group->stages[i].companion == number)
+            return 1;
+    return 0;
+}
+
+const struct gruc_view *gruc_schedule_copied(const struct gruc_schedule *schedule,
+                                             const struct gruc_group *group, size_t number)
+{
+    const struct gruc_stage *stage = &group->stages[number];
+    if (stage->kind != GRUC_STAGE_SWEEP || stage->n_ops != 1 || stage->n_loads != 1 ||
+        stage->n_stores != 1 || schedule->ir->ops[stage->ops[0]].code != GRUC_OP_COPY)
+        return NULL;
+    const struct gruc_view *from = &stage->loads[0].view, *to = &stage->stores[0].view;
+    const struct gruc_buffer *array = &schedule->buffers[from->buffer];
+    const struct gruc_buffer *tile = &schedule->buffers[to->buffer];
+    if (array->storage != GRUC_STORE_INPUT || tile->storage != GRUC_STORE_TILE ||
+        array->dtype != tile->dtype || to->column != 0)
+        return NULL;
+    for (size_t i = 0; i < group->n_stages; i++)
+        if (reads(schedule, &group->stages[i], to->buffer) &&
+            !gruc_schedule_is_companion(group, i))
+            return NULL;
+    return from;
+}
+
 /* Whether all values that the stage makes are stored once, to a tile, and one stage reads them. */
 static int feeds_only(const struct gruc_schedule *schedule, const struct gruc_group *group,
                       const struct gruc_stage *stage, size_t reader)
