@@ -17,7 +17,7 @@ check() {
     echo "not ok companions $1: inspect tells of none"
     return
   fi
-  for steps in 1 15 17 49 101; do
+  for steps in 1 15 16 17 49 101; do
     for batch in 1 3; do
       verify "$1" $steps $batch
     done
@@ -49,6 +49,7 @@ check after 70 '  - GRU: {units: 66, return_sequences: true}'
 check before 33 '  - GRU: {units: 100, reset_after: false, return_sequences: true}'
 check one_output 130 '  - GRU: {units: 64}'
 check backwards 64 '  - GRU: {units: 80, go_backwards: true, return_sequences: true}'
+check time_major 64 '  - GRU: {units: 64, time_major: true, return_sequences: true}'
 check masked 64 '  - GRU: {inputs: x, mask: m, units: 64, return_sequences: true}' "$mask"
 check masked_before 40 \
   '  - GRU: {inputs: x, mask: m, units: 90, reset_after: false, return_sequences: true}' "$mask"

@@ -176,15 +176,14 @@ static LLVMValueRef row_address(struct cpu_emitter *e, const struct cpu_companio
 }
 
 /* Tiles have room for whole blocks: what comes after the last row is computed and not used. Of a
- * list and of an array, the last row is computed again. */
+ * list, the last row is computed again. */
 static void begin_rows(struct cpu_emitter *e, const struct cpu_companion *c, LLVMValueRef v_first,
                        struct cpu_companion_block *out)
 {
     const struct cpu_edge *left = &c->stage.edges[0];
-    int has_last = c->stage.is_listed || c->stage.source != NULL;
     out->block.v_rows[0] = v_first;
     LLVMValueRef v_last = LLVMBuildSub(e->builder, c->stage.v_rows, l_i64(e, 1), "");
-    for (unsigned row = 0; has_last && row < out->block.n_rows; row++) {
+    for (unsigned row = 0; c->stage.is_listed && row < out->block.n_rows; row++) {
         LLVMValueRef v_at = l_add(e, v_first, l_i64(e, row));
         LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
         v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
@@ -257,6 +256,17 @@ unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage 
     return count;
 }
 
+/* Whether its rows are as far apart wherever they are, which makes shorter code. */
+static int has_tile_stride(const struct cpu_emitter *e, const struct cpu_stage *stage)
+{
+    if (stage->source == NULL)
+        return 1;
+    const struct gruc_buffer *array = &e->schedule->buffers[stage->source->buffer];
+    const struct gruc_buffer *tile = &e->schedule->buffers[stage->edges[0].view->buffer];
+    return !e->ir->inputs[array->port].time_major && !stage->source->reversed &&
+           stage->source->step == tile->stride;
+}
+
 const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVMValueRef *values,
                                                const struct cpu_stage *stage)
 {
@@ -281,7 +291,8 @@ const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVM
         out->stage.edges[i].v_stride =
             l_i64(e, buffer->stride * (uint64_t)cpu_dtype_bytes(buffer->dtype));
     }
-    out->stage.edges[0].v_stride = values[CPU_BESIDE_STRIDE];
+    if (!has_tile_stride(e, stage))
+        out->stage.edges[0].v_stride = values[CPU_BESIDE_STRIDE];
     return out;
 }
 
@@ -331,6 +342,34 @@ static LLVMValueRef block_count(struct cpu_emitter *e, const struct cpu_beside *
     return l_mul(e, row_blocks(e, beside->v_rows), l_i64(e, vectors * packed->product->n_ops));
 }
 
+LLVMValueRef cpu_companion_copies(struct cpu_emitter *e, const struct cpu_stage *stage,
+                                  LLVMValueRef v_count)
+{
+    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_count, l_i64(e, CPU_COMPANION_ROWS - 1), "");
+    return stage->is_listed ? LLVMConstInt(e->t_i1, 0, 0)
+                            : LLVMBuildIsNotNull(e->builder, v_rest, "");
+}
+
+/* The first row of what blocks multiply, and the bytes to the next. */
+static void locate_rows(struct cpu_run *r, const struct cpu_beside *beside, LLVMValueRef *v_base,
+                        LLVMValueRef *v_stride)
+{
+    struct cpu_emitter *e = r->e;
+    const struct gruc_view *source = beside->stage->source;
+    struct cpu_position at = beside->at;
+    at.way = CPU_TILE;
+    cpu_locate(r, beside->stage->edges[0].view, &at, v_base, v_stride);
+    if (source == NULL)
+        return;
+    at.way = CPU_TILE_OF_ONE;
+    LLVMValueRef v_array, v_step;
+    cpu_locate(r, source, &at, &v_array, &v_step);
+    LLVMValueRef v_copied = cpu_companion_copies(e, beside->stage, beside->v_rows);
+    *v_base = LLVMBuildSelect(e->builder, v_copied, *v_base, v_array, "");
+    if (*v_stride != v_step) /* a constant is one value wherever it is */
+        *v_stride = LLVMBuildSelect(e->builder, v_copied, *v_stride, v_step, "");
+}
+
 void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone)
 {
     struct cpu_emitter *e = r->e;
@@ -346,15 +385,12 @@ void cpu_beside_begin(struct cpu_run *r, struct cpu_beside *beside, int is_alone
     v[CPU_BESIDE_ROWS] = beside->v_rows;
     v[CPU_BESIDE_WEIGHTS] = l_i64(e, beside->stage->pieces[packed->piece].offset);
     v[CPU_BESIDE_LIST] = beside->v_list == NULL ? LLVMConstNull(e->t_ptr) : beside->v_list;
-    for (size_t i = 0; i < beside->stage->n_edges; i++) {
-        const struct gruc_view *source = i == 0 ? beside->stage->source : NULL;
+    locate_rows(r, beside, &v[CPU_BESIDE_EDGES], &v[CPU_BESIDE_STRIDE]);
+    for (size_t i = 1; i < beside->stage->n_edges; i++) {
         struct cpu_position at = beside->at;
-        at.way = source != NULL ? CPU_TILE_OF_ONE : CPU_TILE;
+        at.way = CPU_TILE;
         LLVMValueRef v_stride;
-        cpu_locate(r, source != NULL ? source : beside->stage->edges[i].view, &at,
-                   &v[CPU_BESIDE_EDGES + i], &v_stride);
-        if (i == 0)
-            v[CPU_BESIDE_STRIDE] = v_stride;
+        cpu_locate(r, beside->stage->edges[i].view, &at, &v[CPU_BESIDE_EDGES + i], &v_stride);
     }
 }
 

@@ -25,7 +25,10 @@ struct cpu_companion_block {
 
 /* Gives scans the companions that pay. */
 void cpu_plan_companions(const struct cpu_emitter *e);
-/* Where a companion reads its rows beside a scan: cpu_stage's source. */
+/* The source of a companion (cpu_stage). Whether so many steps are copied to the tile even so: blocks
+ * read whole ones, past the last row, where that is not on a list. */
+LLVMValueRef cpu_companion_copies(struct cpu_emitter *e, const struct cpu_stage *stage,
+                                  LLVMValueRef v_count);
 const struct gruc_view *cpu_companion_source(const struct cpu_emitter *e,
                                              const struct gruc_group *group, size_t number);
 /* How many threads may share the steps of the group's scans for companions still to pay. */

@@ -129,8 +129,8 @@ struct cpu_stage {
     unsigned lanes;            /* of a sweep: units in a vector */
     const struct cpu_stage *beside;        /* of which it computes blocks too; NULL: none */
     const struct cpu_companion *companion; /* the same, bound to its operands */
-    const struct gruc_view *source; /* of a companion beside a scan: the array that is copied to the
-                                       tile of its rows otherwise; NULL: that tile */
+    const struct gruc_view *source; /* of a companion beside a scan: the array it reads where its
+                                       rows need not be copied to a tile; NULL: none */
 };
 
 /* Fills out and emits the stage's function if it gets one. A stage of a scan that has a companion

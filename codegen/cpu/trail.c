@@ -186,8 +186,13 @@ static size_t emit_trailing(struct cpu_run *r, const struct cpu_sweep *w, size_t
     struct cpu_position own = at;
     LLVMValueRef v_count = move_behind(r, t, stage->lag, &own);
     LLVMValueRef v_now = LLVMBuildIsNotNull(e->builder, v_count, "");
-    if (gruc_schedule_copied(e->schedule, w->group, i) != NULL)
-        v_now = LLVMBuildAnd(e->builder, v_now, LLVMBuildNot(e->builder, t->v_is_lagging, ""), "");
+    if (stage->kind != GRUC_STAGE_SCAN &&
+        gruc_schedule_copied(e->schedule, w->group, i) != NULL) {
+        LLVMValueRef v_copies = cpu_companion_copies(e, &w->stages[i], v_count);
+        v_copies = LLVMBuildOr(e->builder, v_copies, LLVMBuildNot(e->builder, t->v_is_lagging, ""),
+                               "");
+        v_now = LLVMBuildAnd(e->builder, v_now, v_copies, "");
+    }
     size_t together =
         stage->kind == GRUC_STAGE_SCAN ? cpu_scans_together(e->ir, w->group, i) : 1;
     for (size_t k = i; k < i + together; k++)
