@@ -25,12 +25,13 @@ struct cpu_companion_block {
 
 /* Gives scans the companions that pay. */
 void cpu_plan_companions(const struct cpu_emitter *e);
-/* The source of a companion (cpu_stage). Whether so many steps are copied to the tile even so: blocks
- * read whole ones, past the last row, where that is not on a list. */
-LLVMValueRef cpu_companion_copies(struct cpu_emitter *e, const struct cpu_stage *stage,
-                                  LLVMValueRef v_count);
+/* The source of a companion (cpu_stage). */
 const struct gruc_view *cpu_companion_source(const struct cpu_emitter *e,
                                              const struct gruc_group *group, size_t number);
+/* Whether so many steps of it are copied to a tile all the same: blocks are whole and would read
+ * past the last row, where rows are not on a list. */
+LLVMValueRef cpu_companion_copies(struct cpu_emitter *e, const struct cpu_stage *stage,
+                                  LLVMValueRef v_count);
 /* How many threads may share the steps of the group's scans for companions still to pay. */
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group);
 /* Rows of tiles from which trailing pays. Steps of a tile then, whole blocks of a companion: few,
