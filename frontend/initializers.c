@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keras's initialisers. They see the fused shape of a weight: the fans of a GRU's kernel (D,3H) are
  * D and 3H. Keras's random streams cannot be had; these have the same distributions. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,7 +16,10 @@
 /* The deviation of a normal distribution cut at two deviations. */
 #define TRUNCATED_DEVIATION 0.87962566103423978
 
-enum { LANES = 8 }; /* of a sum over many numbers; part of what the numbers are */
+enum {
+    LANES = 8, /* of a sum over many numbers; part of what the numbers are */
+    MOST_DRAWN = 1 << 27, /* numbers of a model: what a text may ask for in memory */
+};
 
 struct filler {
     const struct gruc_initializer *initializer;
@@ -206,8 +210,17 @@ enum gruc_status gruc_weights_initialize(struct gruc_model *model, uint64_t seed
                                          struct gruc_diag *diag)
 {
     unsigned errors = diag->errors;
+    uint64_t left = MOST_DRAWN;
     for (size_t i = 0; i < model->n_parameters; i++) {
-        enum gruc_status status = initialize(model, model->parameters[i], seed, diag);
+        struct gruc_parameter *parameter = model->parameters[i];
+        uint64_t count = (uint64_t)parameter->rows * parameter->columns;
+        if (count > left)
+            return gruc_diag_error(diag, GRUC_E_WEIGHTS_SEED, parameter->mark,
+                                   "no weights file, and '%s' of %" PRIu32 " by %" PRIu32
+                                   " numbers is too large to be drawn from the seed",
+                                   parameter->name, parameter->rows, parameter->columns);
+        left -= count;
+        enum gruc_status status = initialize(model, parameter, seed, diag);
         if (status != GRUC_OK && status != GRUC_ERROR_INPUT)
             return status;
     }
