@@ -3,15 +3,16 @@
 
 #include <time.h>
 
-/* Several calls each, as the first one with threads has to wake them. The first periods are short:
- * what else a process and its machine do at the start misleads a trial. */
+/* Several calls each, as the first one with threads has to wake them. Periods are short at first
+ * and after a trial that says the contrary of the one before: what else a process and its machine
+ * do misleads some. */
 enum { CALLS_WITH = 4, CALLS_ALONE = 2, FIRST_PERIOD = 16, PERIOD = 128 };
 
 int grt_trial_way(const struct grt_trial *trial)
 {
     if (trial->call < CALLS_WITH)
         return 1;
-    return trial->call >= CALLS_WITH + CALLS_ALONE && trial->least[1] < trial->least[0];
+    return trial->call >= CALLS_WITH + CALLS_ALONE && trial->way;
 }
 
 void grt_trial_note(struct grt_trial *trial, int way, double cost)
@@ -21,7 +22,13 @@ void grt_trial_note(struct grt_trial *trial, int way, double cost)
         trial->least[way] = cost;
     if (trial->period == 0)
         trial->period = FIRST_PERIOD;
-    if (++trial->call < trial->period)
+    if (++trial->call == CALLS_WITH + CALLS_ALONE) {
+        int faster = trial->least[1] < trial->least[0];
+        if (faster != trial->way)
+            trial->period = FIRST_PERIOD;
+        trial->way = faster;
+    }
+    if (trial->call < trial->period)
         return;
     trial->call = 0;
     trial->period = trial->period < PERIOD ? 2 * trial->period : PERIOD;

@@ -8,6 +8,7 @@
 struct grt_trial {
     unsigned call;   /* of the period */
     unsigned period; /* in calls; 0: none has begun */
+    int way;         /* that the last trial found faster */
     double least[2]; /* nanoseconds for a unit of work, by way: alone, with threads */
 };
 
