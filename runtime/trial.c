@@ -4,8 +4,8 @@
 #include <time.h>
 
 /* Several calls each, as the first one with threads has to wake them. Periods are short at first
- * and after a trial that says the contrary of the one before: what else a process and its machine
- * do misleads some. */
+ * and after a trial that newly speaks against threads: what else a process and its machine do
+ * misleads some. */
 enum { CALLS_WITH = 4, CALLS_ALONE = 2, FIRST_PERIOD = 16, PERIOD = 128 };
 
 int grt_trial_way(const struct grt_trial *trial)
@@ -24,7 +24,7 @@ void grt_trial_note(struct grt_trial *trial, int way, double cost)
         trial->period = FIRST_PERIOD;
     if (++trial->call == CALLS_WITH + CALLS_ALONE) {
         int faster = trial->least[1] < trial->least[0];
-        if (faster != trial->way)
+        if (trial->way && !faster)
             trial->period = FIRST_PERIOD;
         trial->way = faster;
     }
