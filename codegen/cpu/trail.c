@@ -166,8 +166,10 @@ static void emit_companion(struct cpu_run *r, const struct cpu_sweep *w,
                                         "");
     LLVMBuildCondBr(e->builder, v_first, b_first, b_ready);
     LLVMPositionBuilderAtEnd(e->builder, b_first);
+    LLVMValueRef v_begin = cpu_profile_begin(r);
     cpu_beside_begin(r, scan->beside, 0);
     cpu_beside_rest(r, scan->beside);
+    cpu_profile_end(r, scan->beside->stage->stage, v_begin, scan->beside->v_rows);
     cpu_emit_barrier(r);
     LLVMBuildBr(e->builder, b_ready);
     LLVMPositionBuilderAtEnd(e->builder, b_ready);
