@@ -54,6 +54,8 @@ check masked 64 '  - GRU: {inputs: x, mask: m, units: 64, return_sequences: true
 check masked_before 40 \
   '  - GRU: {inputs: x, mask: m, units: 90, reset_after: false, return_sequences: true}' "$mask"
 check both_ways 64 '  - Bidirectional: {layer: {GRU: {units: 64, return_sequences: true}}}'
+check both_ways_twice 64 '  - Bidirectional: {layer: {GRU: {units: 64, return_sequences: true}}}
+  - Bidirectional: {layer: {GRU: {units: 65, return_sequences: true}}}'
 check both_ways_masked 64 \
   '  - Bidirectional: {inputs: x, mask: m, layer: {GRU: {units: 64, return_sequences: true}}}' \
   "$mask"

@@ -263,8 +263,9 @@ static int has_tile_stride(const struct cpu_emitter *e, const struct cpu_stage *
         return 1;
     const struct gruc_buffer *array = &e->schedule->buffers[stage->source->buffer];
     const struct gruc_buffer *tile = &e->schedule->buffers[stage->edges[0].view->buffer];
-    return !e->ir->inputs[array->port].time_major && !stage->source->reversed &&
-           stage->source->step == tile->stride;
+    int is_time_major =
+        array->storage == GRUC_STORE_INPUT && e->ir->inputs[array->port].time_major;
+    return !is_time_major && !stage->source->reversed && stage->source->step == tile->stride;
 }
 
 const struct cpu_companion *cpu_companion_bind(struct cpu_emitter *e, const LLVMValueRef *values,

@@ -124,8 +124,8 @@ uint32_t gruc_schedule_companion(const struct gruc_schedule *schedule,
 
 int gruc_schedule_is_companion(const struct gruc_group *group, size_t number);
 
-/* The input array that a stage only copies to a tile, for companions and nothing else to read;
- * NULL: it does more. */
+/* The array, an input or what an earlier phase made, that a stage only copies to a tile, for
+ * companions and nothing else to read; NULL: it does more. */
 const struct gruc_view *gruc_schedule_copied(const struct gruc_schedule *schedule,
                                              const struct gruc_group *group, size_t number);
 

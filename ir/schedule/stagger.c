@@ -174,8 +174,10 @@ const struct gruc_view *gruc_schedule_copied(const struct gruc_schedule *schedul
     const struct gruc_view *from = &stage->loads[0].view, *to = &stage->stores[0].view;
     const struct gruc_buffer *array = &schedule->buffers[from->buffer];
     const struct gruc_buffer *tile = &schedule->buffers[to->buffer];
-    if (array->storage != GRUC_STORE_INPUT || tile->storage != GRUC_STORE_TILE ||
-        array->dtype != tile->dtype || to->column != 0)
+    int is_array =
+        array->storage == GRUC_STORE_INPUT || array->storage == GRUC_STORE_SEQUENCE;
+    if (!is_array || tile->storage != GRUC_STORE_TILE || array->dtype != tile->dtype ||
+        to->column != 0)
         return NULL;
     for (size_t i = 0; i < group->n_stages; i++)
         if (reads(schedule, &group->stages[i], to->buffer) &&
