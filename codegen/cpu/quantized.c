@@ -5,7 +5,14 @@
 #include <string.h>
 
 /* The offsets of both planes' bytes when they are unsigned, in units of the lower one. */
-enum { MAX_SUMS = 96, UNROLL = 4, LEAST_CHAINS = 8, OFFSET = 0x8080 };
+enum {
+    MAX_SUMS = 96,
+    MOST_UNROLL = 4,
+    ROUND_PRODUCTS = 24, /* a round's overhead is hidden by so many */
+    LEAST_CHAINS = 8,
+    GROUP_BYTES = 4, /* of a plane of a row */
+    OFFSET = 0x8080
+};
 
 unsigned cpu_quantized_group(const struct cpu_target *target)
 {
@@ -184,23 +191,22 @@ static LLVMValueRef add_dots(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLV
     return add_pairs(s, x, w, sum);
 }
 
-/* The weights of group v_group of k. */
+/* The weights of a group of k, which lie at v_weights for the block's first vector and gate. */
 static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate,
-                               LLVMValueRef v_group)
+                               LLVMValueRef v_weights)
 {
     struct cpu_emitter *e = s->e;
     uint64_t fixed = vector * vector_bytes(s->packed) + gate * gate_bytes(s->packed);
-    LLVMValueRef v_offset = l_add(e, l_mul(e, v_group, l_i64(e, gate_bytes(s->packed) * s->gates)),
-                                  l_i64(e, fixed));
     unsigned count = s->block->lanes * s->packed->group;
     LLVMValueRef v =
-        l_load(e, l_vector(e->t_i8, count), l_offset(e, s->v_weights, v_offset), 4);
+        l_load(e, l_vector(e->t_i8, count), l_offset(e, v_weights, l_i64(e, fixed)), 4);
     LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), count);
     return s->packed->group == 2 ? LLVMBuildSExt(e->builder, v, pairs, "") : v;
 }
 
-/* Plane by plane: registers hold the rows of one at a time. */
-static void add_group(struct sums *s, LLVMValueRef v_group, unsigned chain)
+/* Plane by plane: registers hold the rows of one at a time. v_left is the group's place in a row,
+ * in bytes. */
+static void add_group(struct sums *s, LLVMValueRef v_left, LLVMValueRef v_weights, unsigned chain)
 {
     struct cpu_emitter *e = s->e;
     LLVMValueRef *sum = &s->v_sum[chain * s->count];
@@ -208,50 +214,75 @@ static void add_group(struct sums *s, LLVMValueRef v_group, unsigned chain)
         LLVMValueRef v_x[CPU_MAX_ROWS];
         uint64_t first = plane * cpu_quantized_plane(s->packed->product->depth);
         for (unsigned row = 0; row < s->block->n_rows; row++) {
-            LLVMValueRef v_offset = l_add(e, l_mul(e, v_group, l_i64(e, 4)), l_i64(e, first));
-            LLVMValueRef v_at = l_offset(e, s->v_left[row], v_offset);
+            LLVMValueRef v_at = l_offset(e, s->v_left[row], l_add(e, v_left, l_i64(e, first)));
             v_x[row] = l_splat(e, l_load(e, e->t_i32, v_at, 4), s->block->lanes);
         }
         for (unsigned i = 0; i < s->gates * s->block->n_vectors; i++) {
             LLVMValueRef w =
-                load_group(s, i % s->block->n_vectors, i / s->block->n_vectors, v_group);
+                load_group(s, i % s->block->n_vectors, i / s->block->n_vectors, v_weights);
             for (unsigned row = 0; row < s->block->n_rows; row++, sum++)
                 *sum = add_dots(s, v_x[row], w, *sum);
         }
     }
 }
 
+/* Groups [first, first + count), v_left and v_weights being the place of the first. */
+static void add_groups(struct sums *s, LLVMValueRef v_left, LLVMValueRef v_weights, uint32_t first,
+                       uint32_t count)
+{
+    struct cpu_emitter *e = s->e;
+    uint64_t bytes = gate_bytes(s->packed) * s->gates;
+    for (uint32_t i = 0; i < count; i++)
+        add_group(s, l_add(e, v_left, l_i64(e, i * (uint64_t)GROUP_BYTES)),
+                  l_offset(e, v_weights, l_i64(e, i * bytes)), (first + i) % s->chains);
+}
+
+/* The first `groups` groups, `unroll` of them a round. */
+static void accumulate_rounds(struct sums *s, uint32_t groups, unsigned unroll)
+{
+    struct cpu_emitter *e = s->e;
+    unsigned count = s->count * s->chains;
+    LLVMValueRef v_phi[MAX_SUMS], v_zero = l_i64(e, 0);
+    LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_loop = l_block(e, "k");
+    LLVMBuildBr(e->builder, b_loop);
+    LLVMPositionBuilderAtEnd(e->builder, b_loop);
+    LLVMValueRef v_left = LLVMBuildPhi(e->builder, e->t_i64, "");
+    LLVMValueRef v_weights = LLVMBuildPhi(e->builder, e->t_ptr, "");
+    LLVMAddIncoming(v_left, &v_zero, &b_before, 1);
+    LLVMAddIncoming(v_weights, &s->v_weights, &b_before, 1);
+    for (unsigned i = 0; i < count; i++) {
+        v_phi[i] = LLVMBuildPhi(e->builder, integers(s), "");
+        LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_before, 1);
+        s->v_sum[i] = v_phi[i];
+    }
+    add_groups(s, v_left, v_weights, 0, unroll);
+    LLVMValueRef v_step = l_i64(e, (uint64_t)unroll * GROUP_BYTES);
+    LLVMValueRef v_next = l_next(e, LLVMBuildNUWAdd(e->builder, v_left, v_step, ""));
+    uint64_t bytes = unroll * gate_bytes(s->packed) * s->gates;
+    LLVMValueRef v_next_weights = l_next(e, l_offset(e, v_weights, l_i64(e, bytes)));
+    LLVMAddIncoming(v_left, &v_next, &b_loop, 1);
+    LLVMAddIncoming(v_weights, &v_next_weights, &b_loop, 1);
+    for (unsigned i = 0; i < count; i++)
+        LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_loop, 1);
+    LLVMBasicBlockRef b_after = l_block(e, "after");
+    LLVMValueRef v_limit = l_i64(e, (uint64_t)groups * GROUP_BYTES);
+    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntULT, v_next, v_limit, ""), b_loop,
+                    b_after);
+    LLVMPositionBuilderAtEnd(e->builder, b_after);
+}
+
 static void accumulate(struct sums *s)
 {
     struct cpu_emitter *e = s->e;
-    uint32_t groups = groups_of(s->packed), looped = groups / UNROLL * UNROLL;
-    unsigned count = s->count * s->chains;
-    if (looped > 0) {
-        LLVMValueRef v_phi[MAX_SUMS], v_zero = l_i64(e, 0);
-        LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_loop = l_block(e, "k");
-        LLVMBuildBr(e->builder, b_loop);
-        LLVMPositionBuilderAtEnd(e->builder, b_loop);
-        LLVMValueRef v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
-        LLVMAddIncoming(v_index, &v_zero, &b_before, 1);
-        for (unsigned i = 0; i < count; i++) {
-            v_phi[i] = LLVMBuildPhi(e->builder, integers(s), "");
-            LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_before, 1);
-            s->v_sum[i] = v_phi[i];
-        }
-        for (unsigned u = 0; u < UNROLL; u++)
-            add_group(s, l_add(e, v_index, l_i64(e, u)), u % s->chains);
-        LLVMValueRef v_next = l_add(e, v_index, l_i64(e, UNROLL));
-        LLVMAddIncoming(v_index, &v_next, &b_loop, 1);
-        for (unsigned i = 0; i < count; i++)
-            LLVMAddIncoming(v_phi[i], &s->v_sum[i], &b_loop, 1);
-        LLVMBasicBlockRef b_after = l_block(e, "after");
-        LLVMValueRef v_more =
-            LLVMBuildICmp(e->builder, LLVMIntULT, v_next, l_i64(e, looped), "");
-        LLVMBuildCondBr(e->builder, v_more, b_loop, b_after);
-        LLVMPositionBuilderAtEnd(e->builder, b_after);
-    }
-    for (uint32_t group = looped; group < groups; group++)
-        add_group(s, l_i64(e, group), group % s->chains);
+    unsigned unroll = MOST_UNROLL;
+    while (unroll > s->chains && unroll * s->count > ROUND_PRODUCTS)
+        unroll /= 2;
+    uint32_t groups = groups_of(s->packed), looped = groups / unroll * unroll;
+    if (looped > 0)
+        accumulate_rounds(s, looped, unroll);
+    uint64_t bytes = looped * gate_bytes(s->packed) * s->gates;
+    add_groups(s, l_i64(e, (uint64_t)looped * GROUP_BYTES),
+               l_offset(e, s->v_weights, l_i64(e, bytes)), looped, groups - looped);
 }
 
 /* Chains and planes to one sum each. */
@@ -329,7 +360,7 @@ void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, 
     const struct cpu_edge *edge = &block->stage->edges[product];
     s.each = block->n_rows * block->n_vectors * s.gates;
     s.count = s.each * s.planes;
-    while (s.chains < UNROLL && s.count * s.chains < LEAST_CHAINS &&
+    while (s.chains < MOST_UNROLL && s.count * s.chains < LEAST_CHAINS &&
            2 * s.chains <= groups_of(packed))
         s.chains *= 2;
     if (s.count * s.chains > MAX_SUMS) {
