@@ -173,7 +173,7 @@ static void measure(const struct gruc_cli *cli, struct gruc_model_handle *handle
     if (gruc_tune_measure(&lookup->compilation, cli, handle, &lookup->sizes, &result) != GRUC_OK)
         return;
     if (result.is_cut && result.compared == 0) {
-        gruc_cli_note(cli, "two seconds are too short for --tune; fewer --steps may help");
+        gruc_cli_note(cli, "five seconds are too short for --tune; fewer --steps may help");
         return;
     }
     *out = result.entry;

@@ -33,7 +33,8 @@ struct gruc_tune_result {
     int is_cut;        /* the time was over before all were compared */
 };
 
-/* Compares choices for at most about two seconds. compilation's own blocking is not looked at. */
+/* Compares choices for about two seconds, the first of them for five where compiling or a call
+ * takes long. compilation's own blocking is not looked at. */
 enum gruc_status gruc_tune_measure(const struct gruc_compilation *compilation,
                                    const struct gruc_cli *cli, struct gruc_model_handle *handle,
                                    const struct gruc_tune_sizes *sizes,

@@ -12,8 +12,9 @@
 enum { CANDIDATES = 14, ROUNDS = 16, FINAL_ROUNDS = 60, LEAST_ROUNDS = 4 };
 static const double sample_milliseconds = 1.0;
 static const double duel_milliseconds = 80.0; /* for ROUNDS, unless they are few */
-static const double search_milliseconds = 1500.0; /* the rest of the time is for the final rounds */
-static const double total_milliseconds = 2000.0;
+static const double search_milliseconds = 1500.0;
+static const double first_milliseconds = 5000.0; /* where compiling or a call takes long */
+static const double final_milliseconds = 500.0;  /* for FINAL_ROUNDS */
 static const double hopeless = 1.06; /* times the best's time: measured no further */
 static const double clearly = 0.995;  /* times the best's time: takes its place */
 static const double least_gain = 2.0; /* percent; less may be chance */
@@ -47,6 +48,7 @@ struct tuning {
     size_t n_arrays;
     unsigned calls; /* of a sample */
     double begin;
+    struct gruc_tune_result *result;
     uint64_t seen[CANDIDATES + 1];
     size_t n_seen;
 };
@@ -134,12 +136,19 @@ static double elapsed(const struct tuning *tuning)
     return gruc_clock_milliseconds() - tuning->begin;
 }
 
+/* Until when choices are looked for: longer for the first, without which nothing is known. */
+static double search_limit(const struct tuning *tuning)
+{
+    return tuning->result->compared == 0 ? first_milliseconds : search_milliseconds;
+}
+
 /* Minima of samples taken in turn. *fair is 0 when the time was over before there were enough. */
 static enum gruc_status duel(struct tuning *tuning, struct side *a, struct side *b, int is_final,
                              int *fair)
 {
     unsigned rounds = 0, most = is_final ? FINAL_ROUNDS : ROUNDS;
-    double begin = elapsed(tuning), limit = is_final ? total_milliseconds : search_milliseconds;
+    double begin = elapsed(tuning);
+    double limit = is_final ? begin + final_milliseconds : search_limit(tuning);
     a->least = b->least = 1e30;
     while (rounds < most && elapsed(tuning) < limit) {
         GRUC_TRY(sample(tuning, rounds % 2 == 0 ? a : b));
@@ -191,8 +200,7 @@ static enum gruc_status compile_new(struct tuning *tuning, struct side *side, in
 
 /* One candidate against the best so far, which it replaces when it is faster. */
 static enum gruc_status try_one(struct tuning *tuning, const struct gruc_blocking *change,
-                                struct side *usual, struct side *best,
-                                struct gruc_tune_result *out)
+                                struct side *usual, struct side *best)
 {
     struct side *champion = best->module != NULL ? best : usual;
     struct side side = {.blocking = champion->blocking};
@@ -202,7 +210,7 @@ static enum gruc_status try_one(struct tuning *tuning, const struct gruc_blockin
     if (status == GRUC_OK && is_new)
         status = duel(tuning, champion, &side, 0, &fair);
     if (status == GRUC_OK && fair) {
-        out->compared++;
+        tuning->result->compared++;
         if (side.least < clearly * champion->least) {
             finish_side(best);
             *best = side;
@@ -213,33 +221,31 @@ static enum gruc_status try_one(struct tuning *tuning, const struct gruc_blockin
     return status;
 }
 
-static enum gruc_status search(struct tuning *tuning, struct side *usual, struct side *best,
-                               struct gruc_tune_result *out)
+static enum gruc_status search(struct tuning *tuning, struct side *usual, struct side *best)
 {
-    for (size_t i = 0; i < CANDIDATES && elapsed(tuning) < search_milliseconds; i++) {
+    for (size_t i = 0; i < CANDIDATES && elapsed(tuning) < search_limit(tuning); i++) {
         char text[64];
         snprintf(text, sizeof text, "tuning: choice %zu of %d", i + 1, (int)CANDIDATES);
         gruc_cli_progress(text);
         if (concerns(tuning, grt_module_info(usual->module), &candidates[i]))
-            GRUC_TRY(try_one(tuning, &candidates[i], usual, best, out));
+            GRUC_TRY(try_one(tuning, &candidates[i], usual, best));
     }
-    out->is_cut = elapsed(tuning) >= search_milliseconds;
+    tuning->result->is_cut = elapsed(tuning) >= search_limit(tuning);
     return GRUC_OK;
 }
 
-static enum gruc_status measure(struct tuning *tuning, struct side *usual, struct side *best,
-                                struct gruc_tune_result *out)
+static enum gruc_status measure(struct tuning *tuning, struct side *usual, struct side *best)
 {
     int is_new, fair;
     GRUC_TRY(compile_new(tuning, usual, &is_new));
     GRUC_TRY(calibrate(tuning, usual));
-    GRUC_TRY(search(tuning, usual, best, out));
+    GRUC_TRY(search(tuning, usual, best));
     if (best->module == NULL)
         return GRUC_OK;
     GRUC_TRY(duel(tuning, usual, best, 1, &fair));
     double gain = fair ? 100 * (usual->least / best->least - 1) : 0;
     if (gain > least_gain)
-        out->entry = (struct gruc_tune_entry){best->blocking, gain};
+        tuning->result->entry = (struct gruc_tune_entry){best->blocking, gain};
     return GRUC_OK;
 }
 
@@ -251,11 +257,11 @@ enum gruc_status gruc_tune_measure(const struct gruc_compilation *compilation,
     struct side usual = {0}, best = {0};
     struct tuning tuning = {.compilation = *compilation, .cli = cli, .handle = handle,
                             .sizes = sizes, .backend = gruc_backend_find("cpu"),
-                            .begin = gruc_clock_milliseconds()};
+                            .begin = gruc_clock_milliseconds(), .result = out};
     tuning.compilation.trace = (struct gruc_trace){0};
     tuning.compilation.diag.function = NULL;
     *out = (struct gruc_tune_result){0};
-    enum gruc_status status = measure(&tuning, &usual, &best, out);
+    enum gruc_status status = measure(&tuning, &usual, &best);
     gruc_cli_progress("");
     finish_side(&usual);
     finish_side(&best);
