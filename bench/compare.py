@@ -9,7 +9,8 @@ import pathlib
 import sys
 
 import cold
-from cases import CASES, SIZES, Context
+from cases import CASES, SIZES, Check, Context
+from cores import Cores
 from measure import Bench, WrongOutput, busy_processes
 from peers.table import PEERS, GrucPeer, Missing, Tools
 import report
@@ -89,10 +90,16 @@ def run_row(bench, case, row, table):
     values = {name: result.ns * row.scale for name, result in found.items()}
     errors = {name: result.error for name, result in found.items()}
     checks = row.judge(values, errors)
+    cores = bench.cores.take()
+    if cores and not row.busy:
+        checks.append(Check(0, "cores", cores["cores"], 0))
+        checks.append(Check(0, "exchange ns", cores["exchange_ns"], 0))
+        if cores["one_core_share"] > 0:
+            checks.append(Check(0, "as one core %", 100 * cores["one_core_share"], 0))
     table.print_row(row, values, errors, checks)
     table.print_reasons(reasons)
     return {"case": case.letter, "row": row.label, "unit": case.unit, "floor": row.floor,
-            "values": values, "left_out": reasons,
+            "values": values, "left_out": reasons, "cores": cores,
             "subjects": {name: dataclasses.asdict(result) for name, result in found.items()},
             "checks": [dict(dataclasses.asdict(check), met=bool(check.met)) for check in checks]}
 
@@ -118,6 +125,7 @@ def main():
     try:
         gruc.prepare(tools)
         roofline = Roofline(tools)
+        bench = Bench(options, Cores(tools))
     except Missing as missing:
         sys.exit(f"bench: {missing}")
     peers, versions = prepare_peers(tools)
@@ -127,7 +135,6 @@ def main():
                 for name in ("rounds", "processes", "milliseconds", "clock", "figure")}
     report.print_head(machine, versions, settings)
     print(roofline.describe(), flush=True)
-    bench = Bench(options)
     try:
         results = run_cases(Context(gruc, peers, roofline, options), bench)
     except (Missing, WrongOutput) as failure:

@@ -89,8 +89,9 @@ class Worker:
 class Bench:
     """Takes the samples of one row after the other."""
 
-    def __init__(self, options):
+    def __init__(self, options, cores):
         self.options = options
+        self.cores = cores
         self.lasting = {}  # workers of peers that do not restart
 
     def _start(self, subject):
@@ -106,6 +107,7 @@ class Bench:
         for worker in self.lasting.values():
             worker.stop()
         self.lasting.clear()
+        self.cores.close()
 
     def _forget(self, subject, worker):
         if subject.peer.restarts:
@@ -144,7 +146,7 @@ class Bench:
                 # The processor time of two threads is not what anyone waits for.
                 alone = all(subject.threads == 1 for subject in subjects)
                 self._take_rounds(workers, found, reasons,
-                                  self.options.clock if alone else "wall")
+                                  self.options.clock if alone else "wall", not alone)
         for name in reasons:
             found.pop(name, None)
         return found, reasons
@@ -163,9 +165,11 @@ class Bench:
         result.open_ms = min(result.open_ms, float(milliseconds))
         return worker
 
-    def _take_rounds(self, workers, found, reasons, clock):
+    def _take_rounds(self, workers, found, reasons, clock, by_threads):
         names = list(workers)
         for round_ in range(self.options.rounds):
+            if by_threads:
+                self.cores.sample()
             for index in range(len(names)):
                 name = names[(round_ + index) % len(names)]
                 samples = found[name].samples

@@ -90,19 +90,24 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+static double time_fma(const struct kernels *kernels, size_t turns)
+{
+    volatile float factor = 0.5f, result;
+    double begin = now();
+    result = kernels->fma(turns, factor);
+    (void)result;
+    return now() - begin;
+}
+
 static double measure_fma(const struct kernels *kernels)
 {
     double best = 0;
-    volatile float factor = 0.5f, result;
     for (int trial = 0; trial < TRIALS; trial++) {
-        double begin = now();
-        result = kernels->fma(FMA_TURNS, factor);
-        double seconds = now() - begin;
+        double seconds = time_fma(kernels, FMA_TURNS);
         double flops = 2.0 * FMA_TURNS * CHAINS * (double)(kernels->bytes / sizeof(float));
         if (flops / seconds > best)
             best = flops / seconds;
     }
-    (void)result;
     return best / 1e9;
 }
 
@@ -203,4 +208,10 @@ int gruc_roofline_measure(size_t most_bytes, struct gruc_roofline *out)
     }
     free(memory);
     return 1;
+}
+
+double gruc_roofline_multiply(size_t turns)
+{
+    const struct kernels kernels = choose_kernels();
+    return time_fma(&kernels, turns);
 }

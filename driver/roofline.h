@@ -23,5 +23,7 @@ struct gruc_roofline {
 /* Takes at most most_bytes of memory, at least some MiB, and leaves out what that cannot tell.
  * 0 when there is no memory. */
 int gruc_roofline_measure(size_t most_bytes, struct gruc_roofline *out);
+/* Multiplies in registers, so many turns of some ten operations each; answers in seconds. */
+double gruc_roofline_multiply(size_t turns);
 
 #endif
