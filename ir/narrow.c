@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[GRUC_WEIGHTS_COUNT] = {"auto", "f32",  "bf16",
-                                                      "f16",  "int8", "bf16_dot"};
+static const char *const names[GRUC_WEIGHTS_COUNT] = {
+    "auto", "f32", "bf16", "f16", "int8", "int8_bytes", "bf16_dot"};
 
 const char *gruc_narrow_name(enum gruc_weights weights)
 {
@@ -31,24 +31,31 @@ int64_t gruc_matmul_tensor(const struct gruc_ir *ir, const struct gruc_op *op)
     return gruc_op_integer(gruc_ir_def(ir, op->operands[1]), GRUC_ATTRIBUTE_TENSOR, 0);
 }
 
+int gruc_narrow_is_integer(enum gruc_weights weights)
+{
+    return weights == GRUC_WEIGHTS_INT8 || weights == GRUC_WEIGHTS_INT8_BYTES;
+}
+
 uint32_t gruc_narrow_bytes(enum gruc_weights weights)
 {
-    return weights == GRUC_WEIGHTS_F32 ? 4 : weights == GRUC_WEIGHTS_INT8 ? 1 : 2;
+    return weights == GRUC_WEIGHTS_F32 ? 4 : gruc_narrow_is_integer(weights) ? 1 : 2;
 }
 
 int gruc_narrow_quantizes(enum gruc_weights weights)
 {
-    return weights == GRUC_WEIGHTS_INT8 || weights == GRUC_WEIGHTS_BF16_DOT;
+    return gruc_narrow_is_integer(weights) || weights == GRUC_WEIGHTS_BF16_DOT;
 }
 
 uint32_t gruc_quantized_width(enum gruc_weights weights, uint32_t width)
 {
     uint32_t sixteens = width / 16 + (width % 16 != 0);
-    return weights == GRUC_WEIGHTS_INT8 ? sixteens * 8 + 1 : sixteens * 16;
+    return gruc_narrow_is_integer(weights) ? sixteens * 8 + 1 : sixteens * 16;
 }
 
-int32_t gruc_quantized_largest(uint32_t width)
+int32_t gruc_quantized_largest(enum gruc_weights weights, uint32_t width)
 {
+    if (weights == GRUC_WEIGHTS_INT8_BYTES)
+        return GRUC_INT8_LARGEST;
     int32_t largest = INT32_MAX / GRUC_INT8_LARGEST / (int32_t)width;
     return largest < 0x7f7f ? largest : 0x7f7f;
 }
@@ -132,7 +139,7 @@ float gruc_narrow_round(enum gruc_weights weights, float x)
 static int number_fits(enum gruc_weights weights, float x, int exact)
 {
     float rounded = gruc_narrow_round(weights, x);
-    if (weights == GRUC_WEIGHTS_INT8)
+    if (gruc_narrow_is_integer(weights))
         return isfinite(x) && !exact;
     if (weights == GRUC_WEIGHTS_F16 && !isfinite(rounded))
         return 0;

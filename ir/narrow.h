@@ -13,8 +13,9 @@ enum gruc_weights {
     GRUC_WEIGHTS_F32,
     GRUC_WEIGHTS_BF16,
     GRUC_WEIGHTS_F16,
-    GRUC_WEIGHTS_INT8,     /* times a scale for each column; by a left operand of 16-bit integers */
-    GRUC_WEIGHTS_BF16_DOT, /* by a left operand of bf16 numbers, in pairs; wished for as BF16 */
+    GRUC_WEIGHTS_INT8,       /* times a scale for each column; by rows of 16-bit integers */
+    GRUC_WEIGHTS_INT8_BYTES, /* by rows of 8-bit integers; wished for as INT8 */
+    GRUC_WEIGHTS_BF16_DOT,   /* by rows of bf16 numbers, in pairs; wished for as BF16 */
     GRUC_WEIGHTS_COUNT
 };
 const char *gruc_narrow_name(enum gruc_weights weights);
@@ -24,6 +25,8 @@ enum gruc_weights gruc_narrow_find(const char *name);
 enum gruc_weights gruc_op_weights(const struct gruc_op *op);
 /* The tensor that a matmul multiplies by. */
 int64_t gruc_matmul_tensor(const struct gruc_ir *ir, const struct gruc_op *op);
+/* INT8 or INT8_BYTES. */
+int gruc_narrow_is_integer(enum gruc_weights weights);
 /* Bytes of one weight. */
 uint32_t gruc_narrow_bytes(enum gruc_weights weights);
 
@@ -44,12 +47,12 @@ uint16_t gruc_bf16_dot_from_float(float x);
 #define GRUC_BF16_DOT_LEAST 0x1p-56f
 
 /* 32-bit integers of a quantized row of width numbers, a multiple of sixteen of them in whichever
- * form the target multiplies: of INT8 two bytes each, and last the float32 scale; of BF16_DOT up to
- * four bytes each. */
+ * form the target multiplies: of INT8 and INT8_BYTES up to two bytes each, and last the float32
+ * scale; of BF16_DOT up to four bytes each. */
 uint32_t gruc_quantized_width(enum gruc_weights weights, uint32_t width);
-/* The largest absolute value of its integers: as many bits as a sum of width products with 8-bit
- * weights leaves room for in 32, and two signed bytes can hold. */
-int32_t gruc_quantized_largest(uint32_t width);
+/* The largest absolute value of its integers. Of INT8: as many bits as a sum of width products with
+ * 8-bit weights leaves room for in 32, and two signed bytes can hold. */
+int32_t gruc_quantized_largest(enum gruc_weights weights, uint32_t width);
 enum { GRUC_INT8_LARGEST = 127 };
 
 /* Whether a tensor can be stored so: with the same values when exact, else without making infinite

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From YAML to code that can run: at most 40 ms at 128 units (int8: 60), 1 s and 2.2 times the weights in memory,
-# all of the process counted, for 100 MB of weights; the least of some tries, for the machine may be
-# busy, and no verdict when no try had a processor for itself. The number of steps makes no
-# difference.
+# From YAML to code that can run: at most 40 ms at 128 units (int8: 60), 1 s and 2.2 times the
+# weights in memory, all of the process counted, for 100 MB of weights; the least of some tries, for
+# the machine may be busy, and no verdict when no try had a processor for itself. The number of
+# steps makes no difference.
 set -u
 cd "$(dirname "$0")/.."
 gruc=$GRUC_BUILD/gruc

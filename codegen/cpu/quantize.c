@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows in the form that narrow weights multiply.
- * For int8, integers: the number nearest to L x / m, ties to even, where m is the largest absolute
- * value of the row, at least 2^-100, and L that of its integers. A row with an infinity or a NaN
- * gets a NaN for its scale, so all that is computed from it is NaN.
+ * For 8-bit weights, integers: the number nearest to L x / m, ties to even, where m is the largest
+ * absolute value of the row, at least 2^-100, and L that of its integers. A row with an infinity
+ * or a NaN gets a NaN for its scale, so all that is computed from it is NaN.
  * For bf16, numbers of that type (gruc_bf16_dot_from_float), in 16 bits where an instruction
  * multiplies those, else as float32. */
 #include "codegen/cpu/quantized.h"
@@ -14,7 +14,8 @@ enum { LANES = 16, SIGN = INT32_MAX, LEAST_BITS = 27 << 23, STRAIGHT = 16 * LANE
 struct quantization {
     struct cpu_emitter *e;
     const struct cpu_edge *from;
-    LLVMValueRef v_from; /* the row */
+    LLVMValueRef v_from;       /* the row */
+    enum gruc_weights weights; /* that it is for */
     LLVMTypeRef integers, numbers;
 };
 
@@ -96,8 +97,8 @@ static LLVMValueRef largest(struct quantization *q)
 }
 
 /* The row's numbers times v_factor, rounded: adding 1.5 * 2^23 leaves the integer in the lower
- * bits. For dot products of bytes q becomes 256 a + b with a and b from -128 to 127: those are
- * the bytes of q + 0x8080 less 128 each. */
+ * bits. For dot products of bytes a q of more than 8 bits becomes 256 a + b with a and b from -128
+ * to 127: those are the bytes of q + 0x8080 less 128 each. */
 static void store_units(struct quantization *q, LLVMValueRef v_to, LLVMValueRef v_unit,
                         unsigned valid, LLVMValueRef v_factor)
 {
@@ -105,9 +106,10 @@ static void store_units(struct quantization *q, LLVMValueRef v_to, LLVMValueRef 
     LLVMTypeRef bytes = l_vector(e->t_i8, LANES);
     LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), LANES);
     int by_bytes = cpu_quantized_group(e->target) == 4;
-    double offset = by_bytes ? 0x1.8p23 + 0x8080 : 0x1.8p23;
+    uint32_t offset = by_bytes ? cpu_quantized_offset(q->weights) : 0;
+    LLVMValueRef v_round = LLVMConstReal(e->t_float, 0x1.8p23 + offset);
     LLVMValueRef v = LLVMBuildFMul(e->builder, load_units(q, v_unit, valid), v_factor, "");
-    v = LLVMBuildFAdd(e->builder, v, l_splat(e, LLVMConstReal(e->t_float, offset), LANES), "");
+    v = LLVMBuildFAdd(e->builder, v, l_splat(e, v_round, LANES), "");
     v = LLVMBuildBitCast(e->builder, v, q->integers, "");
     if (!by_bytes) {
         v = LLVMBuildTrunc(e->builder, v, pairs, "");
@@ -115,16 +117,17 @@ static void store_units(struct quantization *q, LLVMValueRef v_to, LLVMValueRef 
         return;
     }
     if (e->target->dot == CPU_DOT_SIGNED) {
-        LLVMValueRef v_flip = l_splat(e, LLVMConstInt(e->t_i32, 0x8080, 0), LANES);
+        LLVMValueRef v_flip = l_splat(e, LLVMConstInt(e->t_i32, offset, 0), LANES);
         v = LLVMBuildXor(e->builder, v, v_flip, "");
     }
+    LLVMValueRef v_at = l_offset(e, v_to, v_unit);
+    l_store(e, LLVMBuildTrunc(e->builder, v, bytes, ""), v_at, 1);
+    if (cpu_quantized_planes(e->target, q->weights) == 1)
+        return;
     LLVMValueRef v_8 = l_splat(e, LLVMConstInt(e->t_i32, 8, 0), LANES);
     LLVMValueRef v_upper = LLVMBuildLShr(e->builder, v, v_8, "");
-    LLVMValueRef v_at = l_offset(e, v_to, v_unit);
-    uint64_t plane = cpu_quantized_plane(q->from->width);
-    l_store(e, LLVMBuildTrunc(e->builder, v, bytes, ""), v_at, 1);
-    l_store(e, LLVMBuildTrunc(e->builder, v_upper, bytes, ""), l_offset(e, v_at, l_i64(e, plane)),
-            1);
+    v_at = l_offset(e, v_at, l_i64(e, cpu_quantized_plane(q->from->width)));
+    l_store(e, LLVMBuildTrunc(e->builder, v_upper, bytes, ""), v_at, 1);
 }
 
 static void quantize_row(struct quantization *q, LLVMValueRef v_to)
@@ -132,7 +135,7 @@ static void quantize_row(struct quantization *q, LLVMValueRef v_to)
     struct cpu_emitter *e = q->e;
     unsigned width = q->from->width, whole = width / LANES * LANES, looped = 0;
     LLVMValueRef v_largest = largest(q);
-    LLVMValueRef v_integer = LLVMConstReal(e->t_float, gruc_quantized_largest(width));
+    LLVMValueRef v_integer = LLVMConstReal(e->t_float, gruc_quantized_largest(q->weights, width));
     LLVMValueRef v_factor =
         l_splat(e, LLVMBuildFDiv(e->builder, v_integer, v_largest, ""), LANES);
     if (whole > STRAIGHT) {
@@ -205,8 +208,8 @@ static void round_row(struct quantization *q, LLVMValueRef v_to)
 
 void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s)
 {
-    int by_largest = gruc_op_weights(&e->ir->ops[s->stage->ops[0]]) == GRUC_WEIGHTS_INT8;
-    struct quantization q = {.e = e, .from = &s->edges[0],
+    enum gruc_weights weights = gruc_op_weights(&e->ir->ops[s->stage->ops[0]]);
+    struct quantization q = {.e = e, .from = &s->edges[0], .weights = weights,
                              .integers = l_vector(e->t_i32, LANES),
                              .numbers = l_vector(e->t_float, LANES)};
     for (size_t i = 1; i < s->n_edges; i++)
@@ -215,7 +218,7 @@ void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s)
     LLVMValueRef v_row = cpu_stage_row(e, s, loop.v_index);
     q.v_from = l_offset(e, q.from->v_base, l_mul(e, v_row, q.from->v_stride));
     for (size_t i = 1; i < s->n_edges; i++)
-        (by_largest ? quantize_row : round_row)(
+        (gruc_narrow_is_integer(weights) ? quantize_row : round_row)(
             &q, l_offset(e, s->edges[i].v_base, l_mul(e, v_row, s->edges[i].v_stride)));
     l_loop_end(e, &loop);
 }

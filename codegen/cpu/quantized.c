@@ -4,14 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-/* The offsets of both planes' bytes when they are unsigned, in units of the lower one. */
 enum {
     MAX_SUMS = 96,
     MOST_UNROLL = 4,
     ROUND_PRODUCTS = 24, /* a round's overhead is hidden by so many */
     LEAST_CHAINS = 8,
     GROUP_BYTES = 4, /* of a plane of a row */
-    OFFSET = 0x8080
 };
 
 unsigned cpu_quantized_group(const struct cpu_target *target)
@@ -19,9 +17,14 @@ unsigned cpu_quantized_group(const struct cpu_target *target)
     return target->dot == CPU_DOT_UNSIGNED || target->dot == CPU_DOT_SIGNED ? 4 : 2;
 }
 
-unsigned cpu_quantized_planes(const struct cpu_target *target)
+unsigned cpu_quantized_planes(const struct cpu_target *target, enum gruc_weights weights)
 {
-    return cpu_quantized_group(target) == 4 ? 2 : 1;
+    return weights == GRUC_WEIGHTS_INT8 && cpu_quantized_group(target) == 4 ? 2 : 1;
+}
+
+uint32_t cpu_quantized_offset(enum gruc_weights weights)
+{
+    return weights == GRUC_WEIGHTS_INT8 ? 0x8080 : 0x80;
 }
 
 uint64_t cpu_quantized_plane(uint32_t depth)
@@ -81,6 +84,7 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
     size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes, bytes;
     size_t column_bytes = (vectors * packed->lanes * sizeof(float) + CPU_BLOB_ALIGNMENT - 1) /
                           CPU_BLOB_ALIGNMENT * CPU_BLOB_ALIGNMENT;
+    uint32_t added = cpu_quantized_offset(packed->product->weights);
     packed->group = cpu_quantized_group(e->target);
     if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
         e->failed = 1;
@@ -104,7 +108,7 @@ void cpu_pack_quantized(struct cpu_emitter *e, struct cpu_packed *packed)
         pack_gate(e, packed, gate, scale, start, to);
         for (size_t unit = 0; unit < packed->width; unit++) {
             scale[unit] = (float)((double)scale[unit] / GRUC_INT8_LARGEST);
-            start[unit] = e->target->dot == CPU_DOT_UNSIGNED ? 0u - OFFSET * start[unit] : 0;
+            start[unit] = e->target->dot == CPU_DOT_UNSIGNED ? 0u - added * start[unit] : 0;
         }
     }
 }
@@ -356,7 +360,7 @@ void cpu_emit_quantized_product(struct cpu_emitter *e, struct cpu_block *block, 
 {
     struct sums s = {.e = e, .block = block, .packed = packed, .chains = 1,
                      .gates = (unsigned)packed->product->n_ops,
-                     .planes = cpu_quantized_planes(e->target)};
+                     .planes = cpu_quantized_planes(e->target, packed->product->weights)};
     const struct cpu_edge *edge = &block->stage->edges[product];
     s.each = block->n_rows * block->n_vectors * s.gates;
     s.count = s.each * s.planes;

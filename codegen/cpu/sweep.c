@@ -31,8 +31,8 @@ static unsigned gates_of(const struct sweep *w, unsigned *ranges)
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         const struct gruc_product *product = &w->s->stage->products[i];
         unsigned n = (unsigned)product->n_ops;
-        if (product->weights == GRUC_WEIGHTS_INT8)
-            n *= cpu_quantized_planes(w->e->target);
+        if (gruc_narrow_is_integer(product->weights))
+            n *= cpu_quantized_planes(w->e->target, product->weights);
         gates = n > gates ? n : gates;
         unsigned r = cpu_weights_ranges(&w->packed[i]);
         *ranges = r > *ranges ? r : *ranges;
@@ -110,7 +110,7 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
         return wanted;
     /* More sums only make longer code and, of one row, fewer blocks to walk to and fro; but they
      * fill the time that halves take to become float32. */
-    int has_integers = has_weights(w, GRUC_WEIGHTS_INT8);
+    int has_integers = has_weights(w, GRUC_WEIGHTS_INT8) || has_weights(w, GRUC_WEIGHTS_INT8_BYTES);
     unsigned most = rows > 1 || has_integers ? 12 : 4 + 4 * w->e->target->fma_rate;
     if (rows > 1 && has_weights(w, GRUC_WEIGHTS_F16))
         most = 24;
@@ -185,7 +185,7 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
     if (e->info->unit_threads > 1 && rows == 1)
         claim_carries(w, &block);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
-        if (w->packed[i].product->weights == GRUC_WEIGHTS_INT8)
+        if (gruc_narrow_is_integer(w->packed[i].product->weights))
             cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
         else if (w->is_hosting && i == w->host)
             cpu_emit_product_beside(w->e, &block, i, &w->packed[i], w->s->companion);

@@ -158,7 +158,7 @@ void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
         return;
     }
     size_t first = cpu_blob_reserve(&e->blob, 0);
-    if (product->weights == GRUC_WEIGHTS_INT8)
+    if (gruc_narrow_is_integer(product->weights))
         cpu_pack_quantized(e, out);
     else
         pack_weights(e, out);
@@ -234,7 +234,7 @@ int cpu_weights_are_dots(const struct cpu_emitter *e, const struct cpu_packed *p
 int cpu_weights_are_widened(const struct cpu_emitter *e, const struct cpu_packed *packed)
 {
     enum gruc_weights weights = packed->product->weights;
-    return weights != GRUC_WEIGHTS_F32 && weights != GRUC_WEIGHTS_INT8 &&
+    return weights != GRUC_WEIGHTS_F32 && !gruc_narrow_is_integer(weights) &&
            !cpu_weights_are_dots(e, packed);
 }
 

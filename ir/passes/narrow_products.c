@@ -3,7 +3,8 @@
  * itself gruc takes a narrower type only where every weight has the same value in it and where it
  * gains: bf16 when float32 would leave the first-level cache, f16, which costs more to widen,
  * when it would leave the second. A product by 8-bit weights, or by bf16 weights that
- * were asked for, multiplies a quantized row. */
+ * were asked for, multiplies a quantized row: of 8-bit integers where a step itself computes it,
+ * as all numbers of a state are small and alike, else of 16. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
@@ -31,7 +32,26 @@ struct narrowing {
     enum gruc_weights *chosen; /* by tensor; AUTO: not yet */
 };
 
-static enum gruc_weights choose_for(struct narrowing *n, const struct gruc_op *op)
+/* How many arguments of a region are what comes in with a step. */
+static size_t scanned_arguments(const struct gruc_ir *ir, gruc_ref region)
+{
+    for (size_t i = 0; i < ir->n_ops; i++)
+        if (ir->ops[i].code == GRUC_OP_SCAN && ir->ops[i].region == region)
+            return (size_t)gruc_op_integer(&ir->ops[i], GRUC_ATTRIBUTE_SCANNED, 0);
+    return 0;
+}
+
+/* Whether a step itself computes it, or the step before. */
+static int is_of_step(const struct gruc_ir *ir, gruc_ref region, gruc_ref value)
+{
+    size_t scanned = scanned_arguments(ir, region);
+    for (size_t i = 0; i < scanned; i++)
+        if (ir->regions[region].arguments[i] == value)
+            return 0;
+    return region != 0;
+}
+
+static enum gruc_weights choose_for(struct narrowing *n, gruc_ref region, const struct gruc_op *op)
 {
     int64_t number = gruc_matmul_tensor(n->ir, op);
     const struct gruc_type *matrix = &n->ir->values[op->operands[1]].type;
@@ -40,6 +60,8 @@ static enum gruc_weights choose_for(struct narrowing *n, const struct gruc_op *o
     int is_small = matrix->rows < LEAST_DEPTH || matrix->width < LEAST_WIDTH;
     if (n->chosen[number] == GRUC_WEIGHTS_INT8 && (is_small || matrix->rows > MOST_INT8_DEPTH))
         return GRUC_WEIGHTS_F32;
+    if (n->chosen[number] == GRUC_WEIGHTS_INT8 && is_of_step(n->ir, region, op->operands[0]))
+        return GRUC_WEIGHTS_INT8_BYTES;
     if (n->chosen[number] == GRUC_WEIGHTS_BF16 && n->wanted == GRUC_WEIGHTS_BF16 && !is_small)
         return GRUC_WEIGHTS_BF16_DOT;
     return n->chosen[number];
@@ -81,7 +103,7 @@ static enum gruc_status narrow_region(struct narrowing *n, gruc_ref region)
     GRUC_TRY(gruc_rewrite_begin(n->ir, region, &rewrite));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         struct gruc_op op = *gruc_rewrite_op(&rewrite, i); /* building moves operations */
-        enum gruc_weights weights = op.code == GRUC_OP_MATMUL ? choose_for(n, &op)
+        enum gruc_weights weights = op.code == GRUC_OP_MATMUL ? choose_for(n, region, &op)
                                                               : GRUC_WEIGHTS_F32;
         if (weights == GRUC_WEIGHTS_F32)
             gruc_rewrite_keep(&rewrite, i);

@@ -140,6 +140,14 @@ static void test_choice(void)
     CU_ASSERT_EQUAL(chosen(INFINITY, 24, GRUC_WEIGHTS_INT8), GRUC_WEIGHTS_F32);
 }
 
+static unsigned count_text(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+        count++;
+    return count;
+}
+
 /* Products by the same values share a quantized row; the text form keeps it all. */
 static void check_quantized(enum gruc_weights wanted, const char *attribute)
 {
@@ -155,14 +163,9 @@ static void check_quantized(enum gruc_weights wanted, const char *attribute)
     struct gruc_pass_options options = {.weights = wanted};
     CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
     CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "narrow_products", &f.diag), GRUC_OK);
-    char *text = fixture_print(f.ir), *at = text;
-    unsigned quantized = 0, marked = 0;
-    for (; (at = strstr(at, "= quantize(")) != NULL; at++)
-        quantized++;
-    for (at = text; (at = strstr(at, attribute)) != NULL; at++)
-        marked++;
-    CU_ASSERT_EQUAL(quantized, 2);
-    CU_ASSERT_EQUAL(marked, 5);
+    char *text = fixture_print(f.ir);
+    CU_ASSERT_EQUAL(count_text(text, "= quantize("), 2);
+    CU_ASSERT_EQUAL(count_text(text, attribute), 5);
     struct gruc_ir *parsed = NULL;
     CU_ASSERT_EQUAL(gruc_ir_parse(&f.arena, text, strlen(text), &f.diag, &parsed), GRUC_OK);
     char *again = parsed == NULL ? NULL : fixture_print(parsed);
@@ -178,17 +181,46 @@ static void test_quantized(void)
     check_quantized(GRUC_WEIGHTS_BF16, "{weights=\"bf16_dot\"}");
 }
 
+/* 8-bit integers for rows that a step computes, 16 for what comes in, in a scan or before it. */
+static void test_step_rows(void)
+{
+    for (int hoisted = 0; hoisted < 2; hoisted++)
+        for (int reset_after = 0; reset_after < 2; reset_after++) {
+            struct fixture f;
+            struct gruc_gru gru = fixture_gru_defaults(40);
+            struct gruc_pass_options options = {.weights = GRUC_WEIGHTS_INT8};
+            gru.reset_after = reset_after;
+            fixture_begin(&f);
+            gruc_ref x = fixture_input(&f, "x", fixture_sequence(GRUC_FLOAT32, 40), 0);
+            gruc_ref op = fixture_gru(&f, gru, x, GRUC_NONE, GRUC_NONE);
+            fixture_output(&f, "y", f.ir->ops[op].results[0], 0);
+            CU_ASSERT_EQUAL(gruc_pass_expand_gru(f.ir, &options, &f.diag), GRUC_OK);
+            if (hoisted)
+                CU_ASSERT_EQUAL(gruc_pass_hoist_products(f.ir, &options, &f.diag), GRUC_OK);
+            CU_ASSERT_EQUAL(gruc_pass_narrow_products(f.ir, &options, &f.diag), GRUC_OK);
+            CU_ASSERT_EQUAL(gruc_ir_verify(f.ir, "narrow_products", &f.diag), GRUC_OK);
+            char *text = fixture_print(f.ir);
+            CU_ASSERT_EQUAL(count_text(text, "{weights=\"int8\"}"), 1 + 3);
+            CU_ASSERT_EQUAL(count_text(text, "{weights=\"int8_bytes\"}"),
+                            reset_after ? 1 + 3 : 2 + 3);
+            free(text);
+            fixture_end(&f);
+        }
+}
+
 static void test_quantized_rows(void)
 {
     static const uint32_t widths[] = {1, 16, 17, 64, 519, 1024, 131072};
     static const uint32_t integers[] = {9, 9, 17, 33, 265, 513, 65537};
     static const uint32_t floats[] = {16, 16, 32, 64, 528, 1024, 131072};
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-        int64_t largest = gruc_quantized_largest(widths[i]);
+        int64_t largest = gruc_quantized_largest(GRUC_WEIGHTS_INT8, widths[i]);
         CU_ASSERT_EQUAL(gruc_quantized_width(GRUC_WEIGHTS_INT8, widths[i]), integers[i]);
         CU_ASSERT_EQUAL(gruc_quantized_width(GRUC_WEIGHTS_BF16_DOT, widths[i]), floats[i]);
         CU_ASSERT(largest >= 127 && largest <= 0x7f7f);
         CU_ASSERT(largest * GRUC_INT8_LARGEST * widths[i] <= INT32_MAX);
+        CU_ASSERT_EQUAL(gruc_quantized_largest(GRUC_WEIGHTS_INT8_BYTES, widths[i]), 127);
+        CU_ASSERT_EQUAL(gruc_quantized_width(GRUC_WEIGHTS_INT8_BYTES, widths[i]), integers[i]);
     }
 }
 
@@ -198,6 +230,7 @@ CU_TestInfo gruc_narrow_tests[] = {
     {"fits", test_fits},
     {"choice", test_choice},
     {"quantized", test_quantized},
+    {"step rows", test_step_rows},
     {"quantized rows", test_quantized_rows},
     CU_TEST_INFO_NULL,
 };
