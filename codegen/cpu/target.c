@@ -142,7 +142,8 @@ static enum cpu_dot integer_dot(const char *assembly, int has_zmm, int has_ymm)
     int has_widest = has_zmm ? uses(assembly, "vpdpbusd", "%zmm") : has_ymm;
     if (has_widest && uses(assembly, "vpdpbusd", "%xmm"))
         return CPU_DOT_UNSIGNED;
-    return has_zmm && !uses(assembly, "vpmaddwd", "%zmm") ? CPU_DOT_NONE : CPU_DOT_PAIRS;
+    const char *widest = has_zmm ? "%zmm" : has_ymm ? "%ymm" : "%xmm";
+    return uses(assembly, "pmaddwd", widest) ? CPU_DOT_PAIRS : CPU_DOT_NONE;
 }
 
 static void describe_x86(struct cpu_target *target, const char *assembly,

@@ -56,7 +56,7 @@ enum { MODELS = sizeof models / sizeof models[0], PRODUCT = MODELS - 1 };
 static const char *const processors[] = {
     NULL,
 #if defined(__x86_64__)
-    "x86-64-v3", "x86-64-v4", "x86-64",
+    "x86-64-v3", "x86-64-v4", "sandybridge", "x86-64",
 #endif
 };
 enum { PROCESSORS = sizeof processors / sizeof processors[0] };
@@ -69,8 +69,16 @@ static int can_run(const char *processor)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
     if (processor != NULL && strcmp(processor, "x86-64-v3") == 0)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (processor != NULL && strcmp(processor, "sandybridge") == 0)
+        return __builtin_cpu_supports("avx");
 #endif
     return processor == NULL || strcmp(processor, "x86-64") == 0;
+}
+
+/* Without it the bits are others. */
+static int has_fma(const char *processor)
+{
+    return processor == NULL || strncmp(processor, "x86-64-v", 8) == 0;
 }
 
 static int is_kernel(const char *name)
@@ -216,14 +224,14 @@ static int check_error(size_t index, const char *processor, const char *what,
     struct way way = {"cpu", processor, stored, GRUC_WEIGHTS_F32, GRUC_WEIGHTS_F32};
     struct outputs out;
     const char *fault = compute(index, &way, &out) == GRUC_OK ? NULL : "it does not run";
-    int has_fma = processor == NULL || strcmp(processor, "x86-64") != 0, taken = 0;
+    int keeps_bits = has_fma(processor), taken = 0;
     if (fault == NULL && !(worst_error(&out, exact) <= most))
         fault = "the error is larger than it should be";
     if (fault == NULL && most > 0 && same(&out, exact))
         fault = "nothing is quantized";
-    if (fault == NULL && first->count > 0 && has_fma && !same(&out, first))
+    if (fault == NULL && first->count > 0 && keeps_bits && !same(&out, first))
         fault = "other bits than on another processor";
-    if (fault == NULL && first->count == 0 && has_fma) {
+    if (fault == NULL && first->count == 0 && keeps_bits) {
         *first = out;
         taken = 1;
     }
