@@ -98,15 +98,15 @@ int gruc_file_write_all(int file, const char *bytes, size_t length)
     return 0;
 }
 
-/* Makes a file of a new name beside path; -1 and errno on failure. */
+/* Makes a file of a new name beside path, or opens path itself where it is a device or a pipe,
+ * which must not be replaced: temporary is empty then. -1 and errno on failure. */
 static int open_beside(const char *path, int executable, char *temporary, size_t room)
 {
     struct stat place;
-    if (stat(path, &place) == 0 && S_ISDIR(place.st_mode)) {
-        errno = EISDIR;
-        return -1;
-    }
     int file = -1;
+    temporary[0] = 0;
+    if (stat(path, &place) == 0 && !S_ISREG(place.st_mode))
+        return open(path, O_WRONLY | O_CLOEXEC);
     for (unsigned attempt = 0; file < 0 && attempt < 1000; attempt++) {
         snprintf(temporary, room, "%s.%ld-%u.part", path, (long)getpid(), attempt);
         file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, executable ? 0777 : 0666);
@@ -125,7 +125,7 @@ static int write_temporary(const char *path, const struct gruc_strbuf *bytes, in
     int number = gruc_file_write_all(file, bytes->text, bytes->length);
     if (close(file) != 0 && number == 0)
         number = errno;
-    if (number != 0)
+    if (number != 0 && temporary[0] != 0)
         unlink(temporary);
     return number;
 }
@@ -147,7 +147,7 @@ enum gruc_status gruc_file_group_add(struct gruc_file_group *group, const char *
             status = GRUC_ERROR_IO;
         }
     }
-    if (status != GRUC_OK) {
+    if (status != GRUC_OK || temporary[0] == 0) {
         free(place);
         free(temporary);
         return status;

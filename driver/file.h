@@ -17,7 +17,8 @@ enum gruc_status gruc_file_read(struct gruc_arena *arena, const char *path, size
 /* The same onto the heap, without a limit or diagnostics. */
 enum gruc_status gruc_file_append(const char *path, struct gruc_strbuf *out);
 
-/* Files written together: each beside its place under a name of its own, all renamed by commit. */
+/* Files written together: each beside its place under a name of its own, all renamed by commit.
+ * Devices and pipes are written at once. */
 enum { GRUC_FILE_GROUP_MAX = 16 };
 
 struct gruc_file_group {

@@ -114,6 +114,16 @@ for kind in h a o s ll ir dot so; do
     failed=1
   fi
 done
+# Devices and pipes are written, not replaced.
+mkfifo pipe
+timeout 10 cat pipe > piped.o &
+check compile-to-pipe 0 "$gruc" compile "$co2" --emit=obj -o pipe
+wait
+same pipe-same-object co2.o piped.o
+check pipe-stays 0 [ -p pipe ]
+ln -s /dev/null nowhere
+check compile-to-device 0 "$gruc" compile "$co2" --emit=obj -o nowhere
+check device-stays 0 [ -L nowhere ]
 check compile-unknown-cpu 1 "$gruc" compile "$co2" -o bad.o --emit=obj --cpu=nonsense
 check compile-unknown-target 1 "$gruc" compile "$co2" -o bad.o --emit=obj --target=nonsense
 check compile-bad-model 1 "$gruc" compile "$root/tests/golden/errors/cycle.yaml" -o bad --emit=obj,header
