@@ -125,6 +125,14 @@ ln -s /dev/null nowhere
 check compile-to-device 0 "$gruc" compile "$co2" --emit=obj -o nowhere
 check device-stays 0 [ -L nowhere ]
 check compile-unknown-cpu 1 "$gruc" compile "$co2" -o bad.o --emit=obj --cpu=nonsense
+for features in -sse2 +soft-float +avx512f; do
+  check "compile-features$features" 1 "$gruc" compile "$co2" -o bad.o --emit=obj \
+    --target=x86_64-linux-gnu --cpu=x86-64-v3 --features=$features
+  says "compile-features$features-reason" err 'LLVM cannot emit code for.*E0803'
+done
+check compile-more-features 0 "$gruc" compile "$co2" --emit=asm -o more.s \
+  --target=riscv64-linux-gnu --features=+zba
+says more-features-keep-the-base more.s 'fmadd.s'
 check compile-unknown-target 1 "$gruc" compile "$co2" -o bad.o --emit=obj --target=nonsense
 check compile-bad-model 1 "$gruc" compile "$root/tests/golden/errors/cycle.yaml" -o bad --emit=obj,header
 for left in bad bad.o bad.h; do

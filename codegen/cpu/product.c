@@ -56,11 +56,8 @@ static LLVMValueRef multiply_add(struct sums *s, LLVMValueRef x, LLVMValueRef w,
 static LLVMValueRef multiply_pairs(struct sums *s, LLVMValueRef x, LLVMValueRef w,
                                    LLVMValueRef sum)
 {
-    unsigned lanes = s->block->lanes;
-    const char *name = lanes == 16  ? "llvm.x86.avx512bf16.dpbf16ps.512"
-                       : lanes == 8 ? "llvm.x86.avx512bf16.dpbf16ps.256"
-                                    : "llvm.x86.avx512bf16.dpbf16ps.128";
     LLVMValueRef operands[3] = {sum, x, w};
+    const char *name = cpu_dot_instruction(CPU_DOT_BF16, s->block->lanes);
     return l_instruction(s->e, name, operands, 3);
 }
 

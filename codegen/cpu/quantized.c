@@ -157,19 +157,11 @@ static LLVMValueRef multiply_pairs(struct sums *s, LLVMValueRef a, LLVMValueRef 
 /* Pairs: the weights widen to 16 bits, which the row has. */
 static LLVMValueRef add_pairs(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLVMValueRef sum)
 {
-    static const struct {
-        unsigned lanes;
-        const char *name;
-    } names[] = {{4, "llvm.x86.sse2.pmadd.wd"}, {8, "llvm.x86.avx2.pmadd.wd"},
-                 {16, "llvm.x86.avx512.pmaddw.d.512"}};
     struct cpu_emitter *e = s->e;
-    LLVMValueRef v = NULL, operands[2];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (e->target->dot == CPU_DOT_PAIRS && names[i].lanes == s->block->lanes) {
-            operands[0] = x;
-            operands[1] = w;
-            v = l_instruction(e, names[i].name, operands, 2);
-        }
+    LLVMValueRef v = NULL, operands[2] = {x, w};
+    const char *name = cpu_dot_instruction(e->target->dot, s->block->lanes);
+    if (name != NULL)
+        v = l_instruction(e, name, operands, 2);
     if (v == NULL)
         v = multiply_pairs(s, x, LLVMBuildBitCast(e->builder, w, integers(s), ""));
     return LLVMBuildAdd(e->builder, sum, v, "");
@@ -183,10 +175,7 @@ static LLVMValueRef add_dots(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLV
     LLVMTypeRef bytes = l_vector(e->t_i8, 4 * lanes);
     if (e->target->dot == CPU_DOT_UNSIGNED) {
         LLVMValueRef operands[3] = {sum, x, w};
-        const char *name = lanes == 16  ? "llvm.x86.avx512.vpdpbusd.512"
-                           : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256"
-                                        : "llvm.x86.avx512.vpdpbusd.128";
-        return l_instruction(e, name, operands, 3);
+        return l_instruction(e, cpu_dot_instruction(CPU_DOT_UNSIGNED, lanes), operands, 3);
     }
     if (e->target->dot == CPU_DOT_SIGNED) {
         LLVMValueRef operands[3] = {sum, w, LLVMBuildBitCast(e->builder, x, bytes, "")};

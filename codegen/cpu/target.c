@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "ir/base/strbuf.h"
+
 static void initialize_native(void)
 {
     LLVMInitializeNativeTarget();
@@ -136,6 +138,29 @@ static int uses(const char *assembly, const char *instruction, const char *prefi
     return 0;
 }
 
+const char *cpu_dot_instruction(enum cpu_dot dot, unsigned lanes)
+{
+    static const struct {
+        enum cpu_dot dot;
+        unsigned lanes;
+        const char *name;
+    } instructions[] = {
+        {CPU_DOT_PAIRS, 4, "llvm.x86.sse2.pmadd.wd"},
+        {CPU_DOT_PAIRS, 8, "llvm.x86.avx2.pmadd.wd"},
+        {CPU_DOT_PAIRS, 16, "llvm.x86.avx512.pmaddw.d.512"},
+        {CPU_DOT_UNSIGNED, 4, "llvm.x86.avx512.vpdpbusd.128"},
+        {CPU_DOT_UNSIGNED, 8, "llvm.x86.avx512.vpdpbusd.256"},
+        {CPU_DOT_UNSIGNED, 16, "llvm.x86.avx512.vpdpbusd.512"},
+        {CPU_DOT_BF16, 4, "llvm.x86.avx512bf16.dpbf16ps.128"},
+        {CPU_DOT_BF16, 8, "llvm.x86.avx512bf16.dpbf16ps.256"},
+        {CPU_DOT_BF16, 16, "llvm.x86.avx512bf16.dpbf16ps.512"},
+    };
+    for (size_t i = 0; i < sizeof instructions / sizeof instructions[0]; i++)
+        if (instructions[i].dot == dot && instructions[i].lanes == lanes)
+            return instructions[i].name;
+    return NULL;
+}
+
 /* The instruction for products of 8-bit integers. */
 static enum cpu_dot integer_dot(const char *assembly, int has_zmm, int has_ymm)
 {
@@ -167,8 +192,8 @@ static void describe_x86(struct cpu_target *target, const char *assembly,
 
 /* What multiplies narrow numbers is found out only where they are wanted, as it takes a
  * millisecond. */
-static enum gruc_status describe(LLVMTargetRef llvm_target, struct cpu_target *target,
-                                 enum gruc_weights weights, struct gruc_diag *diag)
+enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_target *target,
+                                     enum gruc_weights weights, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
     int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
@@ -213,10 +238,17 @@ static int is_native(const struct gruc_target *wanted)
     return wanted->cpu != NULL ? strcmp(wanted->cpu, "native") == 0 : wanted->triple == NULL;
 }
 
-/* riscv64's baseline for Linux; LLVM's generic CPU has no floating point. */
-static const char *default_features(const char *triple)
+/* Those that are wanted, after riscv64's baseline for Linux, as LLVM's generic CPU has no floating
+ * point. To be disposed of; NULL without memory. */
+static char *make_features(const char *triple, const char *wanted)
 {
-    return strncmp(triple, "riscv64", 7) == 0 ? "+m,+a,+f,+d,+c" : "";
+    const char *base = strncmp(triple, "riscv64", 7) == 0 ? "+m,+a,+f,+d,+c" : "";
+    struct gruc_strbuf text;
+    gruc_strbuf_init(&text);
+    gruc_strbuf_format(&text, "%s%s%s", base, base[0] != 0 && wanted[0] != 0 ? "," : "", wanted);
+    char *features = text.failed ? NULL : LLVMCreateMessage(text.length > 0 ? text.text : "");
+    gruc_strbuf_finish(&text);
+    return features;
 }
 
 enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_diag *diag,
@@ -229,11 +261,9 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                          : LLVMCreateMessage(host);
     int is_host = strncmp(out->triple, host, strcspn(host, "-") + 1) == 0;
     LLVMDisposeMessage(host);
-    const char *features = wanted->features != NULL ? wanted->features
-                                                    : default_features(out->triple);
     if (is_native(wanted) && is_host) {
         out->cpu = LLVMGetHostCPUName();
-        out->features = wanted->features != NULL ? LLVMCreateMessage(features)
+        out->features = wanted->features != NULL ? make_features(out->triple, wanted->features)
                                                  : LLVMGetHostCPUFeatures();
     } else {
         int named = wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0;
@@ -246,8 +276,11 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
             LLVMDisposeMessage(out->cpu);
             out->cpu = LLVMCreateMessage("generic-rv64");
         }
-        out->features = LLVMCreateMessage(features);
+        out->features =
+            make_features(out->triple, wanted->features != NULL ? wanted->features : "");
     }
+    if (out->features == NULL)
+        return GRUC_ERROR_MEMORY;
     LLVMTargetRef target;
     char *error = NULL;
     if (LLVMGetTargetFromTriple(out->triple, &target, &error)) {
@@ -257,14 +290,14 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
         return status;
     }
     if (wanted->features != NULL || (wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0))
-        GRUC_TRY(cpu_target_check(target, out, diag));
+        GRUC_TRY(cpu_target_check(target, out, wanted->weights, diag));
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
                                            level_of(wanted->optimization), LLVMRelocPIC,
                                            LLVMCodeModelDefault);
     if (out->machine == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", out->triple);
-    return describe(target, out, wanted->weights, diag);
+    return cpu_target_describe(target, out, wanted->weights, diag);
 }
 
 void cpu_target_finish(struct cpu_target *target)

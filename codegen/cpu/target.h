@@ -33,9 +33,16 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                  struct cpu_target *out);
 void cpu_target_finish(struct cpu_target *target);
 
-/* Reports when LLVM does not know wanted's cpu or features for its triple: target_check.c. */
+/* Fills in what the emitter knows, for the weights that are wanted. */
+enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_target *target,
+                                     enum gruc_weights weights, struct gruc_diag *diag);
+/* Reports when LLVM does not know wanted's cpu or features for its triple, or cannot emit code for
+ * them: target_check.c. */
 enum gruc_status cpu_target_check(LLVMTargetRef target, const struct cpu_target *wanted,
-                                  struct gruc_diag *diag);
+                                  enum gruc_weights weights, struct gruc_diag *diag);
+/* LLVM's name of the instruction for vectors of so many sums, NULL without one; sdot, which has
+ * overloads, is not among them. */
+const char *cpu_dot_instruction(enum cpu_dot dot, unsigned lanes);
 
 /* Registers this machine's target, or every one this LLVM was built with, which takes more memory;
  * safe to call often. */
