@@ -130,6 +130,9 @@ for features in -sse2 +soft-float +avx512f; do
     --target=x86_64-linux-gnu --cpu=x86-64-v3 --features=$features
   says "compile-features$features-reason" err 'LLVM cannot emit code for.*E0803'
 done
+check compile-other-target 1 "$gruc" compile "$co2" -o bad.o --emit=obj \
+  --target=powerpc64le-linux-gnu --cpu=pwr9
+says compile-other-target-names-ours err 'none of x86_64, aarch64 and riscv64'
 check compile-more-features 0 "$gruc" compile "$co2" --emit=asm -o more.s \
   --target=riscv64-linux-gnu --features=+zba
 says more-features-keep-the-base more.s 'fmadd.s'

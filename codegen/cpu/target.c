@@ -196,7 +196,7 @@ enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_targe
                                      enum gruc_weights weights, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
-    int is_x86 = strncmp(triple, "x86_64", 6) == 0, is_arm = strncmp(triple, "aarch64", 7) == 0;
+    int is_x86 = strncmp(triple, "x86_64", 6) == 0;
     target->lanes = 4;
     target->registers = 32;
     target->fma_rate = 2;
@@ -205,14 +205,10 @@ enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_targe
         target->abi = "lp64d";
         return GRUC_OK;
     }
-    LLVMMemoryBufferRef assembly =
-        is_x86 || is_arm ? compile_probe(llvm_target, target, weights) : NULL;
+    LLVMMemoryBufferRef assembly = compile_probe(llvm_target, target, weights);
     if (assembly == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
-                               is_x86 || is_arm
-                                   ? "LLVM cannot emit code for '%s'"
-                                   : "target '%s' is none of x86_64, aarch64 and riscv64",
-                               triple);
+                               "LLVM cannot emit code for '%s'", triple);
     if (is_x86) {
         describe_x86(target, LLVMGetBufferStart(assembly), weights);
     } else {
@@ -231,6 +227,12 @@ static LLVMCodeGenOptLevel level_of(int optimization)
     static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
                                                  LLVMCodeGenLevelLess, LLVMCodeGenLevelDefault};
     return levels[optimization < 0 ? 0 : optimization > 3 ? 3 : optimization];
+}
+
+static int is_supported(const char *triple)
+{
+    return strncmp(triple, "x86_64", 6) == 0 || strncmp(triple, "aarch64", 7) == 0 ||
+           strncmp(triple, "riscv64", 7) == 0;
 }
 
 static int is_native(const struct gruc_target *wanted)
@@ -289,6 +291,9 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
         LLVMDisposeMessage(error);
         return status;
     }
+    if (!is_supported(out->triple))
+        return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
+                               "target '%s' is none of x86_64, aarch64 and riscv64", out->triple);
     if (wanted->features != NULL || (wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0))
         GRUC_TRY(cpu_target_check(target, out, wanted->weights, diag));
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
