@@ -100,7 +100,7 @@ int gruc_file_write_all(int file, const char *bytes, size_t length)
 
 /* Makes a file of a new name beside path, or opens path itself where it is a device or a pipe,
  * which must not be replaced: temporary is empty then. -1 and errno on failure. */
-static int open_beside(const char *path, int executable, char *temporary, size_t room)
+static int open_output(const char *path, int executable, char *temporary, size_t room)
 {
     struct stat place;
     int file = -1;
@@ -116,10 +116,10 @@ static int open_beside(const char *path, int executable, char *temporary, size_t
     return file;
 }
 
-static int write_temporary(const char *path, const struct gruc_strbuf *bytes, int executable,
+static int write_output(const char *path, const struct gruc_strbuf *bytes, int executable,
                            char *temporary, size_t room)
 {
-    int file = open_beside(path, executable, temporary, room);
+    int file = open_output(path, executable, temporary, room);
     if (file < 0)
         return errno;
     int number = gruc_file_write_all(file, bytes->text, bytes->length);
@@ -141,7 +141,7 @@ enum gruc_status gruc_file_group_add(struct gruc_file_group *group, const char *
     char *temporary = malloc(room);
     enum gruc_status status = place == NULL || temporary == NULL ? GRUC_ERROR_MEMORY : GRUC_OK;
     if (status == GRUC_OK) {
-        int number = write_temporary(path, bytes, executable, temporary, room);
+        int number = write_output(path, bytes, executable, temporary, room);
         if (number != 0) {
             report_path(diag, path, "cannot write the file", number);
             status = GRUC_ERROR_IO;

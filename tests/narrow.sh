@@ -16,8 +16,9 @@ marked() {
   grep -q '^ok' "$log" || { echo "not ok $type: nothing ran"; failed=1; }
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
 "$GRUC_BUILD/tests/narrow/narrow" || failed=1
 for type in bf16 f16 int8; do
   marked $type sh tests/golden/bits.sh k2_size_h
@@ -30,13 +31,13 @@ export GRUC_TEST_ARM_CPU
 marked int8 sh tests/golden/targets.sh k2_size_h6
 
 # Processors with other sets of instructions than those above: the code generator takes all it gets.
-model=$(mktemp)
+model=$scratch/model.yaml
 printf 'inputs: {x: [~, 40]}\nlayers: [{GRU: {units: 40}}]\n' > "$model"
 while read -r triple cpus; do
   for cpu in $cpus; do
     for type in bf16 f16 int8; do
       if "$GRUC_BUILD/gruc" compile "$model" --target="$triple" --cpu="$cpu" --emit=obj \
-          --weights-type=$type -o /dev/null 2> "$log"; then
+          --weights-type=$type -o "$scratch/model.o" 2> "$log"; then
         echo "ok $type $triple $cpu"
       else
         echo "not ok $type $triple $cpu: $(tail -n 1 "$log")"
@@ -49,5 +50,4 @@ x86_64-linux-gnu core2 bdver1 haswell alderlake knl skylake-avx512 cooperlake sa
 aarch64-linux-gnu cortex-a53 neoverse-v1 apple-m1
 riscv64-linux-gnu sifive-u74
 END
-rm -f "$model"
 exit $failed
