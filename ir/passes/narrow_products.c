@@ -4,7 +4,7 @@
  * gains: bf16 when float32 would leave the first-level cache, f16, which costs more to widen,
  * when it would leave the second. A product by 8-bit weights, or by bf16 weights that
  * were asked for, multiplies a quantized row: of 8-bit integers where a step itself computes it,
- * as all numbers of a state are small and alike, else of 16. */
+ * as the numbers of a state are of a like size, else of 16. */
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
@@ -32,26 +32,21 @@ struct narrowing {
     enum gruc_weights *chosen; /* by tensor; AUTO: not yet */
 };
 
-/* How many arguments of a region are what comes in with a step. */
-static size_t scanned_arguments(const struct gruc_ir *ir, gruc_ref region)
+/* Whether a step of the scan (NULL: what is around all of them) computes it, or the step before: it
+ * does not come in with the step. */
+static int is_of_step(const struct gruc_ir *ir, const struct gruc_op *scan, gruc_ref value)
 {
-    for (size_t i = 0; i < ir->n_ops; i++)
-        if (ir->ops[i].code == GRUC_OP_SCAN && ir->ops[i].region == region)
-            return (size_t)gruc_op_integer(&ir->ops[i], GRUC_ATTRIBUTE_SCANNED, 0);
-    return 0;
-}
-
-/* Whether a step itself computes it, or the step before. */
-static int is_of_step(const struct gruc_ir *ir, gruc_ref region, gruc_ref value)
-{
-    size_t scanned = scanned_arguments(ir, region);
+    if (scan == NULL)
+        return 0;
+    size_t scanned = (size_t)gruc_op_integer(scan, GRUC_ATTRIBUTE_SCANNED, 0);
     for (size_t i = 0; i < scanned; i++)
-        if (ir->regions[region].arguments[i] == value)
+        if (ir->regions[scan->region].arguments[i] == value)
             return 0;
-    return region != 0;
+    return 1;
 }
 
-static enum gruc_weights choose_for(struct narrowing *n, gruc_ref region, const struct gruc_op *op)
+static enum gruc_weights choose_for(struct narrowing *n, const struct gruc_op *scan,
+                                    const struct gruc_op *op)
 {
     int64_t number = gruc_matmul_tensor(n->ir, op);
     const struct gruc_type *matrix = &n->ir->values[op->operands[1]].type;
@@ -60,7 +55,7 @@ static enum gruc_weights choose_for(struct narrowing *n, gruc_ref region, const 
     int is_small = matrix->rows < LEAST_DEPTH || matrix->width < LEAST_WIDTH;
     if (n->chosen[number] == GRUC_WEIGHTS_INT8 && (is_small || matrix->rows > MOST_INT8_DEPTH))
         return GRUC_WEIGHTS_F32;
-    if (n->chosen[number] == GRUC_WEIGHTS_INT8 && is_of_step(n->ir, region, op->operands[0]))
+    if (n->chosen[number] == GRUC_WEIGHTS_INT8 && is_of_step(n->ir, scan, op->operands[0]))
         return GRUC_WEIGHTS_INT8_BYTES;
     if (n->chosen[number] == GRUC_WEIGHTS_BF16 && n->wanted == GRUC_WEIGHTS_BF16 && !is_small)
         return GRUC_WEIGHTS_BF16_DOT;
@@ -97,14 +92,17 @@ static void narrow(struct gruc_rewrite *rewrite, const struct gruc_op *op,
     gruc_rewrite_replace(rewrite, op->results[0], product);
 }
 
-static enum gruc_status narrow_region(struct narrowing *n, gruc_ref region)
+/* The body of a scan, or with NULL what is around all of them. */
+static enum gruc_status narrow_region(struct narrowing *n, const struct gruc_op *scan)
 {
     struct gruc_rewrite rewrite;
-    GRUC_TRY(gruc_rewrite_begin(n->ir, region, &rewrite));
+    GRUC_TRY(gruc_rewrite_begin(n->ir, scan != NULL ? scan->region : 0, &rewrite));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         struct gruc_op op = *gruc_rewrite_op(&rewrite, i); /* building moves operations */
-        enum gruc_weights weights = op.code == GRUC_OP_MATMUL ? choose_for(n, region, &op)
+        enum gruc_weights weights = op.code == GRUC_OP_MATMUL ? choose_for(n, scan, &op)
                                                               : GRUC_WEIGHTS_F32;
+        if (op.code == GRUC_OP_SCAN)
+            GRUC_TRY(narrow_region(n, &op));
         if (weights == GRUC_WEIGHTS_F32)
             gruc_rewrite_keep(&rewrite, i);
         else
@@ -123,7 +121,5 @@ enum gruc_status gruc_pass_narrow_products(struct gruc_ir *ir,
                           GRUC_NEW_ARRAY(ir->arena, enum gruc_weights, ir->n_tensors)};
     if (n.chosen == NULL)
         return GRUC_ERROR_MEMORY;
-    for (size_t region = 0; region < ir->n_regions; region++)
-        GRUC_TRY(narrow_region(&n, (gruc_ref)region));
-    return GRUC_OK;
+    return narrow_region(&n, NULL);
 }
