@@ -80,38 +80,47 @@ def prepare_peers(tools):
     return peers, versions
 
 
-def run_row(bench, case, row, table):
+def cores_checks(taken):
+    """What is told of two processors, Cores.take's."""
+    if taken is None:
+        return []
+    checks = [Check(0, "cores", taken["cores"], 0),
+              Check(0, "exchange ns", taken["exchange_ns"], 0)]
+    if taken["one_core_share"] > 0:
+        checks.append(Check(0, "as one core %", 100 * taken["one_core_share"], 0))
+    return checks
+
+
+def run_row(bench, cores, case, row, table):
     """The result of a row, for the JSON file; prints it."""
+    # Beside busy processes a sample would tell of those.
+    by_threads = not row.busy and any(subject.threads > 1 for subject in row.subjects)
     with busy_processes(row.busy) if row.busy else contextlib.nullcontext():
         # Beside busy processes the least sample is one that met none of them.
-        found, reasons = bench.measure(row.subjects, "median" if row.busy else None)
+        found, reasons = bench.measure(row.subjects, "median" if row.busy else None,
+                                       cores if by_threads else None)
     if "gruc" in reasons:
         raise Missing(f"{case.letter}, {row.label}: {reasons['gruc']}")
     values = {name: result.ns * row.scale for name, result in found.items()}
     errors = {name: result.error for name, result in found.items()}
-    checks = row.judge(values, errors)
-    cores = bench.cores.take()
-    if cores and not row.busy:
-        checks.append(Check(0, "cores", cores["cores"], 0))
-        checks.append(Check(0, "exchange ns", cores["exchange_ns"], 0))
-        if cores["one_core_share"] > 0:
-            checks.append(Check(0, "as one core %", 100 * cores["one_core_share"], 0))
+    taken = cores.take()
+    checks = row.judge(values, errors) + cores_checks(taken)
     table.print_row(row, values, errors, checks)
     table.print_reasons(reasons)
     return {"case": case.letter, "row": row.label, "unit": case.unit, "floor": row.floor,
-            "values": values, "left_out": reasons, "cores": cores,
+            "values": values, "left_out": reasons, "cores": taken,
             "subjects": {name: dataclasses.asdict(result) for name, result in found.items()},
             "checks": [dict(dataclasses.asdict(check), met=bool(check.met)) for check in checks]}
 
 
-def run_cases(context, bench):
+def run_cases(context, bench, cores):
     results = []
     for case in CASES:
         if context.options.case and case.letter not in context.options.case:
             continue
         context.roofline.measure()
         table = report.Table(case)
-        results += [run_row(bench, case, row, table) for row in case.rows(context)]
+        results += [run_row(bench, cores, case, row, table) for row in case.rows(context)]
     if not context.options.case or "G" in context.options.case:
         results += cold.run(context, bench)
     return results
@@ -125,7 +134,7 @@ def main():
     try:
         gruc.prepare(tools)
         roofline = Roofline(tools)
-        bench = Bench(options, Cores(tools))
+        cores = Cores(tools)
     except Missing as missing:
         sys.exit(f"bench: {missing}")
     peers, versions = prepare_peers(tools)
@@ -135,12 +144,14 @@ def main():
                 for name in ("rounds", "processes", "milliseconds", "clock", "figure")}
     report.print_head(machine, versions, settings)
     print(roofline.describe(), flush=True)
+    bench = Bench(options)
     try:
-        results = run_cases(Context(gruc, peers, roofline, options), bench)
+        results = run_cases(Context(gruc, peers, roofline, options), bench, cores)
     except (Missing, WrongOutput) as failure:
         sys.exit(f"bench: {failure}")
     finally:
         bench.close()
+        cores.close()
     report.print_goals(results)
     if options.json:
         options.json.write_text(json.dumps(

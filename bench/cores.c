@@ -3,7 +3,6 @@
  * as much two threads multiply in a second as one, and how long a number takes from one to the
  * other and back. A virtual machine's processors may for seconds be the two threads of one core,
  * and no program is faster on both of them then. "error" where there are not two. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

@@ -89,9 +89,8 @@ class Worker:
 class Bench:
     """Takes the samples of one row after the other."""
 
-    def __init__(self, options, cores):
+    def __init__(self, options):
         self.options = options
-        self.cores = cores
         self.lasting = {}  # workers of peers that do not restart
 
     def _start(self, subject):
@@ -107,7 +106,6 @@ class Bench:
         for worker in self.lasting.values():
             worker.stop()
         self.lasting.clear()
-        self.cores.close()
 
     def _forget(self, subject, worker):
         if subject.peer.restarts:
@@ -116,8 +114,9 @@ class Bench:
         with contextlib.suppress(Missing):
             worker.ask("close")
 
-    def measure(self, subjects, figure=None):
-        """Results by name, reasons by name for peers that cannot; each problem is written once."""
+    def measure(self, subjects, figure=None, cores=None):
+        """Results by name, reasons by name for peers that cannot; each problem is written once.
+        Each round begins with a sample of cores, if there are any."""
         with tempfile.TemporaryDirectory(prefix="gruc-bench-") as folder:
             folders = {}
             for subject in subjects:
@@ -125,12 +124,12 @@ class Bench:
                     place = pathlib.Path(folder) / str(len(folders))
                     subject.problem.write(place)
                     folders[id(subject.problem)] = place
-            found, reasons = self._measure_in(subjects, folders)
+            found, reasons = self._measure_in(subjects, folders, cores)
         for result in found.values():
             result.ns = FIGURES[figure or self.options.figure](result.samples)
         return found, reasons
 
-    def _measure_in(self, subjects, folders):
+    def _measure_in(self, subjects, folders, cores):
         found, reasons = {}, {}
         for _ in range(self.options.processes):
             with contextlib.ExitStack() as stack:
@@ -146,7 +145,7 @@ class Bench:
                 # The processor time of two threads is not what anyone waits for.
                 alone = all(subject.threads == 1 for subject in subjects)
                 self._take_rounds(workers, found, reasons,
-                                  self.options.clock if alone else "wall", not alone)
+                                  self.options.clock if alone else "wall", cores)
         for name in reasons:
             found.pop(name, None)
         return found, reasons
@@ -165,11 +164,11 @@ class Bench:
         result.open_ms = min(result.open_ms, float(milliseconds))
         return worker
 
-    def _take_rounds(self, workers, found, reasons, clock, by_threads):
+    def _take_rounds(self, workers, found, reasons, clock, cores):
         names = list(workers)
         for round_ in range(self.options.rounds):
-            if by_threads:
-                self.cores.sample()
+            if cores is not None:
+                cores.sample()
             for index in range(len(names)):
                 name = names[(round_ + index) % len(names)]
                 samples = found[name].samples
