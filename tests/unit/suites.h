@@ -12,6 +12,7 @@
     X(ir)                                                                                          \
     X(ref)                                                                                         \
     X(runtime)                                                                                     \
+    X(pool)                                                                                        \
     X(norms)                                                                                       \
     X(tables)                                                                                      \
     X(npy)                                                                                         \

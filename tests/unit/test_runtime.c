@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Modules, sessions, states, threads and chunks of libgruc_rt, on a module written by hand. */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <gruc/runtime.h>
 
 #include "runtime/feed.h"
-#include "runtime/threads.h"
-#include "runtime/trial.h"
 #include "runtime/words.h"
 #include "tests/unit/fake_module.h"
 #include "tests/unit/suites.h"
@@ -604,107 +600,10 @@ static void test_status_text(void)
     CU_ASSERT_PTR_NOT_NULL(gruc_status_text((enum gruc_status)1000));
 }
 
-/* How many of count calls go with threads, which cost so much each way. */
-static unsigned calls_with_threads(struct grt_trial *trial, double alone, double with,
-                                   unsigned count)
-{
-    unsigned calls = 0;
-    for (unsigned i = 0; i < count; i++) {
-        int way = grt_trial_way(trial);
-        calls += way != 0;
-        grt_trial_note(trial, way, way ? with : alone);
-    }
-    return calls;
-}
-
-static void test_trial(void)
-{
-    struct grt_trial trial = {0};
-    unsigned first = calls_with_threads(&trial, 1.0, 2.0, 16 + 32 + 64);
-    unsigned tried = calls_with_threads(&trial, 1.0, 2.0, 128);
-    CU_ASSERT(first > 2 * tried); /* several times, so that a start is no misfortune */
-    CU_ASSERT(tried > 0 && tried < 8);
-    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) > 120); /* what was known is forgotten */
-    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) < 128); /* and the other way still tried */
-    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 16 + 32 + 64) > 100);
-    while (trial.call != 0)
-        (void)calls_with_threads(&trial, 2.0, 1.0, 1);
-    (void)calls_with_threads(&trial, 1.0, 2.0, 6); /* a misfortune is soon put right */
-    CU_ASSERT(calls_with_threads(&trial, 2.0, 1.0, 128) > 100);
-    while (trial.call != 0)
-        (void)calls_with_threads(&trial, 2.0, 1.0, 1);
-    CU_ASSERT(calls_with_threads(&trial, 1.0, 2.0, 128) <= 4 * tried);
-    (void)calls_with_threads(&trial, 1.0, 2.0, 1000);
-    while (trial.call != 0)
-        (void)calls_with_threads(&trial, 1.0, 2.0, 1);
-    CU_ASSERT_EQUAL(calls_with_threads(&trial, 1.0, 2.0, 128), tried);
-}
-
-static void note_processor(void *context, unsigned share)
-{
-    ((int *)context)[share] = sched_getcpu();
-}
-
-/* How many processors each thread may run on. */
-static void note_freedom(void *context, unsigned share)
-{
-    ((int *)context)[share] = (int)grt_pool_processors();
-}
-
-static void pin_caller(void)
-{
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    CU_ASSERT_FATAL(sched_setaffinity(0, sizeof one, &one) == 0);
-}
-
-static void test_processors(void)
-{
-    cpu_set_t allowed;
-    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
-    CU_ASSERT_EQUAL(grt_pool_processors(), (unsigned)CPU_COUNT(&allowed));
-    pin_caller();
-    CU_ASSERT_EQUAL(grt_pool_processors(), 1);
-    CU_ASSERT(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
-}
-
-/* Workers wake where their caller does not run, and may run anywhere afterwards. */
-static void test_pool_wakes_elsewhere(void)
-{
-    cpu_set_t allowed, left;
-    struct grt_pool *pool;
-    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
-    if (CPU_COUNT(&allowed) < 2) {
-        puts("skip unit, threads that wake: one processor");
-        return;
-    }
-    CU_ASSERT_FATAL(grt_pool_create(1, &pool) == GRUC_OK);
-    unsigned rounds = 20, together = 0;
-    for (unsigned i = 0; i < rounds; i++) {
-        int before = sched_getcpu(), processors[2];
-        grt_pool_run(pool, note_processor, processors);
-        together += processors[1] == before && processors[0] == before;
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
-    CU_ASSERT(together <= 4); /* another process may move them */
-    pin_caller();
-    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* until the worker sleeps */
-    int counts[2] = {0, 0};
-    grt_pool_run(pool, note_freedom, counts);
-    CU_ASSERT_EQUAL(counts[0], 1);
-    CU_ASSERT_EQUAL(counts[1], CPU_COUNT(&allowed)); /* only the caller is pinned */
-    CU_ASSERT(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
-    grt_pool_destroy(pool);
-    CU_ASSERT(sched_getaffinity(0, sizeof left, &left) == 0 && CPU_EQUAL(&left, &allowed));
-}
-
 CU_TestInfo gruc_runtime_tests[] = {
     {"module: names of tensors", test_module_names},
     {"module: every wrong description is refused", test_module_refused},
     {"module: open what is no module", test_module_open},
-    {"pool: as many as processors", test_processors},
-    {"pool: workers wake elsewhere", test_pool_wakes_elsewhere},
     {"session: any batch and steps", test_session_run},
     {"session: options", test_session_options},
     {"session: wrong inputs", test_session_bad_inputs},
@@ -715,7 +614,6 @@ CU_TestInfo gruc_runtime_tests[] = {
     {"state: set", test_state_set},
     {"threads: same answer", test_threads_agree},
     {"threads: many short calls", test_threads_many_calls},
-    {"threads: only while they pay", test_trial},
     {"threads: a failure leaves all states", test_threads_failure},
     {"threads: coupled rows stay together", test_threads_coupled},
     {"feed: chunks equal one call", test_feed_chunks},
