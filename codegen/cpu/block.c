@@ -194,17 +194,6 @@ static size_t count_sums(const struct cpu_emitter *e, const struct gruc_stage *s
     return sums;
 }
 
-static LLVMValueRef allocate(struct cpu_emitter *e, size_t bytes, const char *name)
-{
-    LLVMBasicBlockRef b_now = LLVMGetInsertBlock(e->builder);
-    LLVMBasicBlockRef b_entry = LLVMGetEntryBasicBlock(e->function);
-    LLVMPositionBuilder(e->builder, b_entry, LLVMGetFirstInstruction(b_entry));
-    LLVMValueRef v = LLVMBuildAlloca(e->builder, LLVMArrayType(e->t_i8, (unsigned)bytes), name);
-    LLVMSetAlignment(v, CPU_BLOB_ALIGNMENT);
-    LLVMPositionBuilderAtEnd(e->builder, b_now);
-    return v;
-}
-
 /* Stores the sums of a block's rows at v_memory, or loads them from there: [row][sum][vector]. */
 static void move_sums(struct cpu_emitter *e, struct cpu_block *block, LLVMValueRef v_memory,
                       int is_store)
@@ -233,8 +222,8 @@ static void emit_rows_by_loop(struct cpu_emitter *e, struct cpu_block *block, un
                               size_t sums)
 {
     size_t row_bytes = sums * block->n_vectors * block->lanes * 4;
-    LLVMValueRef v_memory = allocate(e, row_bytes * block->n_rows, "sums");
-    LLVMValueRef v_numbers = allocate(e, 8 * (size_t)block->n_rows, "rows");
+    LLVMValueRef v_memory = l_allocate(e, row_bytes * block->n_rows, "sums");
+    LLVMValueRef v_numbers = l_allocate(e, 8 * (size_t)block->n_rows, "rows");
     move_sums(e, block, v_memory, 1);
     for (unsigned row = 0; row < block->n_rows; row++)
         l_store(e, block->v_rows[row], l_offset(e, v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);

@@ -186,6 +186,17 @@ LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name)
     return LLVMAppendBasicBlockInContext(e->context, e->function, name);
 }
 
+LLVMValueRef l_allocate(struct cpu_emitter *e, size_t bytes, const char *name)
+{
+    LLVMBasicBlockRef b_now = LLVMGetInsertBlock(e->builder);
+    LLVMBasicBlockRef b_entry = LLVMGetEntryBasicBlock(e->function);
+    LLVMPositionBuilder(e->builder, b_entry, LLVMGetFirstInstruction(b_entry));
+    LLVMValueRef v = LLVMBuildAlloca(e->builder, LLVMArrayType(e->t_i8, (unsigned)bytes), name);
+    LLVMSetAlignment(v, CPU_BLOB_ALIGNMENT);
+    LLVMPositionBuilderAtEnd(e->builder, b_now);
+    return v;
+}
+
 LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid)
 {
     LLVMValueRef bits[CPU_VECTOR_PAD];

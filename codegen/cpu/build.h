@@ -29,6 +29,8 @@ LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef ov
 LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef *arguments,
                            unsigned count);
 LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name);
+/* Aligned room for so many bytes as long as the function runs. */
+LLVMValueRef l_allocate(struct cpu_emitter *e, size_t bytes, const char *name);
 LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid);
 unsigned cpu_dtype_bytes(enum gruc_dtype dtype);
 LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype);
