@@ -99,11 +99,31 @@ static int is_number(LLVMValueRef v, uint64_t value)
     return LLVMIsAConstantInt(v) && LLVMConstIntGetZExtValue(v) == value;
 }
 
+LLVMValueRef l_once(LLVMValueRef v)
+{
+    enum { LOOKED_AT = 24 };
+    if (!LLVMIsAInstruction(v))
+        return v;
+    LLVMOpcode opcode = LLVMGetInstructionOpcode(v);
+    LLVMValueRef a = LLVMGetOperand(v, 0), b = LLVMGetOperand(v, 1), earlier = v;
+    for (unsigned i = 0; i < LOOKED_AT; i++) {
+        earlier = LLVMGetPreviousInstruction(earlier);
+        if (earlier == NULL)
+            return v;
+        if (LLVMGetInstructionOpcode(earlier) == opcode && LLVMGetNumOperands(earlier) == 2 &&
+            LLVMGetOperand(earlier, 0) == a && LLVMGetOperand(earlier, 1) == b) {
+            LLVMInstructionEraseFromParent(v);
+            return earlier;
+        }
+    }
+    return v;
+}
+
 LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
 {
     if (is_number(a, 0) || is_number(b, 0))
         return is_number(a, 0) ? b : a;
-    return LLVMBuildAdd(e->builder, a, b, "");
+    return l_once(LLVMBuildAdd(e->builder, a, b, ""));
 }
 
 LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
@@ -112,14 +132,14 @@ LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
         return a;
     if (is_number(b, 0) || is_number(a, 1))
         return b;
-    return LLVMBuildMul(e->builder, a, b, "");
+    return l_once(LLVMBuildMul(e->builder, a, b, ""));
 }
 
 LLVMValueRef l_offset(struct cpu_emitter *e, LLVMValueRef v_base, LLVMValueRef v_bytes)
 {
     if (is_number(v_bytes, 0))
         return v_base;
-    return LLVMBuildInBoundsGEP2(e->builder, e->t_i8, v_base, &v_bytes, 1, "");
+    return l_once(LLVMBuildInBoundsGEP2(e->builder, e->t_i8, v_base, &v_bytes, 1, ""));
 }
 
 LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_pointer,
@@ -184,6 +204,23 @@ LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef
 LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name)
 {
     return LLVMAppendBasicBlockInContext(e->context, e->function, name);
+}
+
+LLVMBasicBlockRef l_entry_begin(struct cpu_emitter *e)
+{
+    LLVMBasicBlockRef b_now = LLVMGetInsertBlock(e->builder);
+    LLVMBasicBlockRef b_entry = LLVMGetEntryBasicBlock(e->function);
+    LLVMValueRef v_end = LLVMGetBasicBlockTerminator(b_entry);
+    if (v_end != NULL)
+        LLVMPositionBuilderBefore(e->builder, v_end);
+    else
+        LLVMPositionBuilderAtEnd(e->builder, b_entry);
+    return b_now;
+}
+
+void l_entry_end(struct cpu_emitter *e, LLVMBasicBlockRef b_now)
+{
+    LLVMPositionBuilderAtEnd(e->builder, b_now);
 }
 
 LLVMValueRef l_allocate(struct cpu_emitter *e, size_t bytes, const char *name)

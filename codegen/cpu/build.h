@@ -9,6 +9,9 @@
 
 struct cpu_emitter;
 
+/* The operation of two values just built, or an equal one of those last built in this block: not
+ * all functions are optimized, and what is not there takes no time. The functions below do that. */
+LLVMValueRef l_once(LLVMValueRef v);
 LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value);
 LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
@@ -31,6 +34,10 @@ LLVMValueRef l_instruction(struct cpu_emitter *e, const char *name, LLVMValueRef
 LLVMBasicBlockRef l_block(struct cpu_emitter *e, const char *name);
 /* Aligned room for so many bytes as long as the function runs. */
 LLVMValueRef l_allocate(struct cpu_emitter *e, size_t bytes, const char *name);
+/* From begin to end, what is emitted is computed once, when the function begins: the place to be
+ * handed to end. */
+LLVMBasicBlockRef l_entry_begin(struct cpu_emitter *e);
+void l_entry_end(struct cpu_emitter *e, LLVMBasicBlockRef b_now);
 LLVMValueRef l_constant_mask(struct cpu_emitter *e, unsigned lanes, unsigned valid);
 unsigned cpu_dtype_bytes(enum gruc_dtype dtype);
 LLVMTypeRef cpu_memory_type(struct cpu_emitter *e, enum gruc_dtype dtype);

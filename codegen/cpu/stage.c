@@ -53,6 +53,11 @@ LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLV
     return l_load(e, e->t_i64, l_offset(e, s->v_list, l_mul(e, v_index, l_i64(e, 8))), 8);
 }
 
+static int is_given(LLVMValueRef v)
+{
+    return LLVMIsAArgument(v) || LLVMIsConstant(v);
+}
+
 void cpu_share_of(struct cpu_emitter *e, LLVMValueRef v_share, LLVMValueRef v_shares,
                   LLVMValueRef v_count, LLVMValueRef *v_first, LLVMValueRef *v_limit)
 {
@@ -60,9 +65,14 @@ void cpu_share_of(struct cpu_emitter *e, LLVMValueRef v_share, LLVMValueRef v_sh
     *v_limit = v_count;
     if (e->info->unit_threads <= 1)
         return;
+    /* A step takes long enough without divisions. */
+    int is_known = LLVMIsAConstantInt(v_count) && is_given(v_share) && is_given(v_shares);
+    LLVMBasicBlockRef b_now = is_known ? l_entry_begin(e) : NULL;
     LLVMValueRef v_next = l_add(e, v_share, l_i64(e, 1));
     *v_first = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_share), v_shares, "");
     *v_limit = LLVMBuildUDiv(e->builder, l_mul(e, v_count, v_next), v_shares, "");
+    if (is_known)
+        l_entry_end(e, b_now);
 }
 
 void cpu_stage_share(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_count,

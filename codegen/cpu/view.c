@@ -49,7 +49,8 @@ void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint3
 static LLVMValueRef round_up(struct cpu_emitter *e, LLVMValueRef v)
 {
     v = l_add(e, v, l_i64(e, GRUC_ABI_ALIGNMENT - 1));
-    return LLVMBuildAnd(e->builder, v, l_i64(e, ~(uint64_t)(GRUC_ABI_ALIGNMENT - 1)), "");
+    return l_once(
+        LLVMBuildAnd(e->builder, v, l_i64(e, ~(uint64_t)(GRUC_ABI_ALIGNMENT - 1)), ""));
 }
 
 static LLVMValueRef tile_bytes(struct cpu_run *r, const struct gruc_buffer *buffer)
@@ -200,7 +201,8 @@ void cpu_locate(struct cpu_run *r, const struct gruc_view *view, const struct cp
     }
     *v_stride = l_i64(e, buffer->stride * bytes);
     if (buffer->tiles > 1 && at->v_tile != NULL) {
-        LLVMValueRef v_kept = LLVMBuildURem(e->builder, at->v_tile, l_i64(e, buffer->tiles), "");
+        LLVMValueRef v_kept =
+            l_once(LLVMBuildURem(e->builder, at->v_tile, l_i64(e, buffer->tiles), ""));
         v_kept = l_mul(e, v_kept, r->v_apart);
         *v_base = l_offset(e, *v_base, l_mul(e, v_kept, tile_bytes(r, buffer)));
     }
