@@ -40,6 +40,8 @@ for batch in 1 3 9; do
     '  - Dense: {inputs: x, units: 4}
   - GRU: {mask: m, units: 40, return_sequences: true}
   - GRU: {units: 36, return_sequences: true, return_state: true}' "$mask"
+  check masked_before $batch 'a part of the units' \
+    '  - GRU: {inputs: x, mask: m, units: 130, reset_after: false, return_sequences: true}' "$mask"
   check masked_units $batch 'a part of the units' \
     '  - GRU: {inputs: x, mask: m, units: 200, activation: softmax, return_sequences: true}' "$mask"
   check softmax $batch 'a part of the units' \

@@ -165,6 +165,8 @@ void cpu_pack_embed(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
 /* Blocks of a companion that a sweep of one row can compute beside its own. */
 unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s);
+/* Units of a block of one row, of which threads take whole ones. */
+unsigned cpu_sweep_units(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s);

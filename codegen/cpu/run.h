@@ -122,6 +122,7 @@ struct cpu_scan {
     const struct gruc_stage *stage;
     struct cpu_beside *beside;        /* of its companion; NULL: none */
     struct cpu_stage *steps, *masked; /* functions of the body's stages; masked NULL: no mask */
+    struct cpu_exchange *exchange;    /* between threads that share its rows; NULL: none do */
     LLVMValueRef v_turn;              /* counts the steps that multiplied */
 };
 /* Whether all carried values already stand where the first step reads them. */
@@ -167,11 +168,28 @@ unsigned cpu_most_lag(const struct gruc_group *group);
 void cpu_emit_trails(struct cpu_run *r, const struct cpu_sweep *w, struct cpu_position at,
                      LLVMValueRef v_tile);
 
+/* exchange.c: carried values of scans that have the stages of one, whose rows threads share. */
+struct cpu_exchange;
+/* Before the steps; NULL: there is no memory for it, and the emitter has failed. */
+struct cpu_exchange *cpu_exchange_begin(struct cpu_run *r, const struct cpu_scan *scan,
+                                        const struct cpu_scan *all_scans, size_t n_scans);
+/* From enter to leave, a step, v_current and v_next lead to the thread's own copies. */
+void cpu_exchange_enter(struct cpu_run *r, const struct cpu_exchange *x);
+/* After the threads have met: takes what the others stored in the step before. */
+void cpu_exchange_collect(struct cpu_run *r, const struct cpu_exchange *x);
+/* After a stage, for the others: what it stored. */
+void cpu_exchange_publish(struct cpu_run *r, const struct cpu_exchange *x,
+                          struct cpu_stage *stage);
+void cpu_exchange_leave(struct cpu_run *r, const struct cpu_exchange *x);
+
 /* threads.c: nothing is emitted for a module whose rows are never shared. */
 /* Waits for the other threads that compute the same rows. */
 void cpu_emit_barrier(struct cpu_run *r);
-/* The same, computing a block of a companion meanwhile. */
-void cpu_emit_barrier_beside(struct cpu_run *r, const struct cpu_beside *beside);
+/* Its halves, in a module whose rows may be shared. The others are told that this thread has come,
+ * and the next block of a companion (not NULL) is computed while they see it; they are waited for,
+ * which does nothing the second time. */
+void cpu_emit_arrive(struct cpu_run *r, const struct cpu_beside *beside);
+void cpu_emit_wait(struct cpu_run *r);
 /* What is emitted up to cpu_share_end runs in thread index mod their number only. */
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index);
 void cpu_share_end(struct cpu_run *r, LLVMBasicBlockRef b_others);

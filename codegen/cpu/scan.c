@@ -103,35 +103,22 @@ LLVMValueRef cpu_list_step(struct cpu_run *r, const struct gruc_view *mask,
 
 /* ---- steps ---- */
 
-/* Asks for what the other threads wrote before the last barrier, all at once: the sums would only
- * come to it one line after the other. Of one row, as larger groups have other work meanwhile. */
-static void fetch_carries(struct cpu_run *r, const struct cpu_stage *s,
-                          const struct cpu_position *at)
+/* Between two stages all threads meet; before the first, those that share a row wait for what the
+ * others stored in the step before. */
+static void call_stages(struct cpu_run *r, const struct cpu_scan *scan, struct cpu_stage *stages,
+                        size_t n_stages, const struct cpu_position *at, LLVMValueRef v_rows)
 {
-    struct cpu_emitter *e = r->e;
-    enum { LINE_BYTES = 64, MOST_LINES = 16 };
-    for (size_t i = 0; i < s->stage->n_products; i++) {
-        const struct gruc_view *view = s->edges[i].view;
-        const struct gruc_buffer *buffer = &e->schedule->buffers[view->buffer];
-        LLVMValueRef v_base, v_stride;
-        if (buffer->storage != GRUC_STORE_CARRY)
-            continue;
-        cpu_locate(r, view, at, &v_base, &v_stride);
-        uint64_t bytes = (uint64_t)buffer->width * cpu_dtype_bytes(buffer->dtype);
-        for (uint64_t line = 0; line < bytes && line < MOST_LINES * LINE_BYTES; line += LINE_BYTES)
-            l_prefetch(e, l_offset(e, v_base, l_i64(e, line)), L_READ_SOON);
-    }
-}
-
-static void call_stages(struct cpu_run *r, const struct cpu_stage *stages, size_t n_stages,
-                        const struct cpu_position *at, LLVMValueRef v_rows)
-{
+    const struct cpu_exchange *x = scan->exchange;
     for (size_t i = 0; i < n_stages; i++) {
         if (i > 0 && !at->is_alone)
             cpu_emit_barrier(r);
-        if (!at->is_alone && r->e->info->unit_threads > 1)
-            fetch_carries(r, &stages[i], at);
+        if (i == 0 && x != NULL) {
+            cpu_emit_wait(r);
+            cpu_exchange_collect(r, x);
+        }
         cpu_call_stage(r, &stages[i], at, v_rows);
+        if (x != NULL)
+            cpu_exchange_publish(r, x, &stages[i]);
     }
 }
 
@@ -153,7 +140,7 @@ static void emit_masked_step(struct cpu_run *r, const struct cpu_scan *scan,
     at.v_turned = LLVMBuildTrunc(e->builder, v_turn, e->t_i1, "turned");
     l_store(e, l_add(e, v_turn, l_i64(e, 1)), scan->v_turn, 8);
     at.v_list = r->v_valid_list;
-    call_stages(r, scan->steps, scan->stage->body->n_stages, &at, v_valid);
+    call_stages(r, scan, scan->steps, scan->stage->body->n_stages, &at, v_valid);
     LLVMBuildBr(e->builder, b_others);
     LLVMPositionBuilderAtEnd(e->builder, b_others);
     v_some = LLVMBuildICmp(e->builder, LLVMIntNE, v_masked, l_i64(e, 0), "");
@@ -161,7 +148,7 @@ static void emit_masked_step(struct cpu_run *r, const struct cpu_scan *scan,
     LLVMPositionBuilderAtEnd(e->builder, b_masked);
     at.v_list = r->v_masked_list;
     at.v_turned = NULL;
-    call_stages(r, scan->masked, scan->stage->masked->n_stages, &at, v_masked);
+    call_stages(r, scan, scan->masked, scan->stage->masked->n_stages, &at, v_masked);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
@@ -171,7 +158,7 @@ void cpu_emit_step(struct cpu_run *r, const struct cpu_scan *scan, const struct 
     if (scan->masked != NULL)
         emit_masked_step(r, scan, *at);
     else
-        call_stages(r, scan->steps, scan->stage->body->n_stages, at, r->v_rows);
+        call_stages(r, scan, scan->steps, scan->stage->body->n_stages, at, r->v_rows);
 }
 
 void cpu_swap_carries(struct cpu_run *r, const struct cpu_scan *scan, LLVMValueRef v_is_odd)
@@ -195,6 +182,11 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
                     const struct cpu_scan *all_scans, size_t n_scans, struct cpu_position at,
                     LLVMValueRef v_steps)
 {
+    struct cpu_scan shared = *scan;
+    if (!at.is_alone && r->e->info->unit_threads > 1) {
+        shared.exchange = cpu_exchange_begin(r, scan, all_scans, n_scans);
+        scan = &shared;
+    }
     struct l_loop loop = l_loop_begin(r->e, l_i64(r->e, 0), v_steps, l_i64(r->e, 1));
     at.way = CPU_STEP;
     at.v_local = loop.v_index;
@@ -209,15 +201,19 @@ void cpu_emit_steps(struct cpu_run *r, const struct cpu_scan *scan,
         beside = cpu_beside_of_step(r, scan->beside, v_left);
         at.beside = &beside;
     }
+    if (scan->exchange != NULL)
+        cpu_exchange_enter(r, scan->exchange);
     cpu_emit_step(r, scan, &at);
+    if (scan->exchange != NULL)
+        cpu_exchange_leave(r, scan->exchange);
     cpu_share_end(r, b_others);
     for (size_t i = 0; i < n_scans; i++)
         cpu_swap_carries(r, &all_scans[i], NULL);
-    if (fills)
-        cpu_emit_barrier_beside(r, scan->beside);
-    else if (!at.is_alone)
-        cpu_emit_barrier(r);
+    if (scan->exchange != NULL)
+        cpu_emit_arrive(r, fills ? scan->beside : NULL);
     l_loop_end(r->e, &loop);
+    if (scan->exchange != NULL)
+        cpu_emit_wait(r);
 }
 
 /* The threads met after the last step, and again only where a companion's blocks can have been left

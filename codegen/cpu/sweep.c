@@ -149,20 +149,6 @@ static unsigned rows_of_block(const struct sweep *w)
 
 /* ---- emission ---- */
 
-/* Takes the lines that the block will store carried values to from the threads that read them a
- * step ago, while the block is being computed. */
-static void claim_carries(struct sweep *w, const struct cpu_block *block)
-{
-    struct cpu_emitter *e = w->e;
-    for (size_t i = w->s->n_products + w->s->n_loads; i < w->s->n_edges; i++) {
-        const struct cpu_edge *edge = &w->s->edges[i];
-        if (e->schedule->buffers[edge->view->buffer].storage != GRUC_STORE_CARRY)
-            continue;
-        for (unsigned vector = 0; vector < block->n_vectors; vector++)
-            l_prefetch(e, cpu_edge_address(e, block, edge, 0, vector), L_WRITE_SOON);
-    }
-}
-
 /* The rows at v_index and after it. Where fewer are left, the last one is computed again, which
  * costs less than rows one by one. */
 static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLVMValueRef v_unit,
@@ -182,8 +168,6 @@ static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLV
         block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
     }
     memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
-    if (e->info->unit_threads > 1 && rows == 1)
-        claim_carries(w, &block);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         if (gruc_narrow_is_integer(w->packed[i].product->weights))
             cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
@@ -357,6 +341,12 @@ static struct sweep sweep_of(struct cpu_emitter *e, struct cpu_stage *s)
 {
     return (struct sweep){.e = e, .s = s, .lanes = s->lanes, .packed = s->packed,
                           .host = cpu_companion_host(s->stage)};
+}
+
+unsigned cpu_sweep_units(struct cpu_emitter *e, struct cpu_stage *s)
+{
+    struct sweep w = sweep_of(e, s);
+    return vectors_of_block(&w, 1) * w.lanes;
 }
 
 unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s)

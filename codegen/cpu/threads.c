@@ -182,20 +182,37 @@ void cpu_emit_barrier(struct cpu_run *r)
     LLVMBuildCall2(e->builder, r->barrier_type, r->barrier, arguments, 3, "");
 }
 
-void cpu_emit_barrier_beside(struct cpu_run *r, const struct cpu_beside *beside)
+/* What is emitted up to end_others runs if there are others. */
+static LLVMBasicBlockRef begin_others(struct cpu_run *r)
 {
     struct cpu_emitter *e = r->e;
-    if (e->info->unit_threads <= 1)
-        return;
-    LLVMBasicBlockRef b_others = l_block(e, "others"), b_done = l_block(e, "met");
+    LLVMBasicBlockRef b_others = l_block(e, "others"), b_done = l_block(e, "done");
     LLVMValueRef v_others = LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, 1), r->v_shares, "");
     LLVMBuildCondBr(e->builder, v_others, b_others, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_others);
+    return b_done;
+}
+
+static void end_others(struct cpu_run *r, LLVMBasicBlockRef b_done)
+{
+    LLVMBuildBr(r->e->builder, b_done);
+    LLVMPositionBuilderAtEnd(r->e->builder, b_done);
+}
+
+void cpu_emit_arrive(struct cpu_run *r, const struct cpu_beside *beside)
+{
+    LLVMBasicBlockRef b_done = begin_others(r);
     call_slot(r, r->v_args, CPU_SLOT_arrive);
-    cpu_beside_next(r, beside);
+    if (beside != NULL)
+        cpu_beside_next(r, beside);
+    end_others(r, b_done);
+}
+
+void cpu_emit_wait(struct cpu_run *r)
+{
+    LLVMBasicBlockRef b_done = begin_others(r);
     call_slot(r, r->v_args, CPU_SLOT_wait);
-    LLVMBuildBr(e->builder, b_done);
-    LLVMPositionBuilderAtEnd(e->builder, b_done);
+    end_others(r, b_done);
 }
 
 LLVMBasicBlockRef cpu_share_begin(struct cpu_run *r, unsigned index)
