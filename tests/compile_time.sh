@@ -55,12 +55,14 @@ compile() {
   share=$(sed -n 's/^share //p' "$scratch/bench")
 }
 
-# at_most NAME LIMIT TRIES [OPTION]: tries until one is within the limit.
+# at_most NAME LIMIT TRIES [OPTION]: tries until one is within the limit, the later half of them a
+# second apart: what other machines of the same host do lasts for seconds.
 at_most() {
   best=
   tries=0
   calm=0
   while [ $tries -lt "$3" ]; do
+    [ $((2 * tries)) -ge "$3" ] && sleep 1
     compile "$1" ${4:+"$4"}
     best=$(printf '%s\n%s\n' "${best:-$time}" "$time" | sort -g | head -n 1)
     awk "BEGIN {exit !($best <= $2)}" && break
@@ -79,8 +81,8 @@ at_most() {
 
 weights 128 > "$scratch/128.safetensors"
 model 128 128.safetensors > "$scratch/128_units.yaml"
-at_most 128_units 40 20
-at_most 128_units 60 20 --weights-type=int8
+at_most 128_units 40 40
+at_most 128_units 60 40 --weights-type=int8
 
 # The same code whatever the number of steps.
 for steps in 10 10000; do
