@@ -117,7 +117,7 @@ static int open_output(const char *path, int executable, char *temporary, size_t
 }
 
 static int write_output(const char *path, const struct gruc_strbuf *bytes, int executable,
-                           char *temporary, size_t room)
+                        char *temporary, size_t room)
 {
     int file = open_output(path, executable, temporary, room);
     if (file < 0)
