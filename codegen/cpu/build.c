@@ -155,10 +155,10 @@ void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, 
     LLVMSetAlignment(LLVMBuildStore(e->builder, value, v_pointer), align);
 }
 
-void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer, enum l_use use)
+void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer)
 {
-    LLVMValueRef write = LLVMConstInt(e->t_i32, use == L_WRITE_SOON, 0),
-                 near = LLVMConstInt(e->t_i32, use == L_READ_LATER ? 2 : 3, 0),
+    LLVMValueRef write = LLVMConstInt(e->t_i32, 0, 0),
+                 near = LLVMConstInt(e->t_i32, 2, 0),
                  data = LLVMConstInt(e->t_i32, 1, 0);
     LLVMValueRef arguments[4] = {v_pointer, write, near, data};
     l_intrinsic(e, "llvm.prefetch", e->t_ptr, arguments, 4);

@@ -21,9 +21,8 @@ LLVMValueRef l_load(struct cpu_emitter *e, LLVMTypeRef type, LLVMValueRef v_poin
                     unsigned align);
 void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, unsigned align);
 LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes);
-/* The line at v_pointer is read, or written, soon; or read later: the second cache will do. */
-enum l_use { L_READ_SOON, L_WRITE_SOON, L_READ_LATER };
-void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer, enum l_use use);
+/* The line at v_pointer is read later: it is brought to the second cache. */
+void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer);
 LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);
 LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
                          LLVMValueRef *arguments, unsigned count);

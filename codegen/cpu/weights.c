@@ -250,7 +250,7 @@ static LLVMValueRef weights_at(struct cpu_emitter *e, const struct cpu_packed *p
 void cpu_fetch_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                        LLVMValueRef v_weights, const struct cpu_weights_place *place)
 {
-    l_prefetch(e, weights_at(e, packed, v_weights, place), L_READ_LATER);
+    l_prefetch(e, weights_at(e, packed, v_weights, place));
 }
 
 LLVMValueRef cpu_weights_ahead(struct cpu_emitter *e, const struct cpu_packed *packed,
