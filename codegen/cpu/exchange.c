@@ -4,8 +4,8 @@
  * its own units are at once: a line that another core fetches is lost for a while to its writer. */
 #include "codegen/cpu/run.h"
 
-/* MOST_UNITS: the copies are on the stack, and a longer step hardly notices. */
-enum { MOST_UNITS = 2048, LINE_BYTES = 64 };
+/* Steps of more units gain a hundredth, and all code of a JIT takes a fiftieth longer to compile. */
+enum { MOST_UNITS = 96, LINE_BYTES = 64 };
 
 /* Each v_ is where an address is kept: of what all find, and of the thread's own copies in this
  * step and the next two. */
