@@ -4,7 +4,7 @@
  * its own units are at once: a line that another core fetches is lost for a while to its writer. */
 #include "codegen/cpu/run.h"
 
-/* Steps of more units gain a hundredth, and all code of a JIT takes a fiftieth longer to compile. */
+/* Steps of more units gain a hundredth, and what a JIT compiles takes a fiftieth longer. */
 enum { MOST_UNITS = 96, LINE_BYTES = 64 };
 
 /* Each v_ is where an address is kept: of what all find, and of the thread's own copies in this
