@@ -146,6 +146,13 @@ unsigned cpu_trail_steps(const struct cpu_emitter *e)
     return (is_far(e) ? 3 : 2) * CPU_COMPANION_ROWS;
 }
 
+/* The first tile's products are computed by themselves, in whole blocks. Where registers are few,
+ * steps gain less from then on. */
+uint64_t cpu_trail_least_steps(const struct cpu_emitter *e)
+{
+    return (e->target->registers >= 32 ? 3 : 4) * CPU_COMPANION_ROWS;
+}
+
 /* v_rows / CPU_COMPANION_ROWS, rounded up */
 static LLVMValueRef row_blocks(struct cpu_emitter *e, LLVMValueRef v_rows)
 {

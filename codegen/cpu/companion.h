@@ -38,6 +38,8 @@ uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_gro
  * as the first tile's products are computed by themselves. */
 unsigned cpu_trail_rows(const struct cpu_emitter *e);
 unsigned cpu_trail_steps(const struct cpu_emitter *e);
+/* Steps of a sequence from which trailing pays. */
+uint64_t cpu_trail_least_steps(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */
 size_t cpu_companion_host(const struct gruc_stage *stage);
 /* Types of the parameters that stand for a companion; answers how many. */

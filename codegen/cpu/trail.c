@@ -30,9 +30,11 @@ static LLVMValueRef bound_at(struct cpu_run *r, const struct trail *t, LLVMValue
     return l_offset(r->e, t->v_bounds, l_mul(r->e, v_number, l_i64(r->e, 8)));
 }
 
-/* Scans trail where the group is one row, a tile has room for a block of the companion, and each
- * thread's weights are still far. Larger groups use their weights for all rows anyway. */
-static struct trail plan_trail(struct cpu_run *r, const struct cpu_sweep *w, LLVMValueRef v_room)
+/* Scans trail where the group is one row, the sequence long enough, a tile has room for a block of
+ * the companion, and each thread's weights are still far. Larger groups use their weights for all
+ * rows anyway. */
+static struct trail plan_trail(struct cpu_run *r, const struct cpu_sweep *w, LLVMValueRef v_total,
+                               LLVMValueRef v_room)
 {
     struct cpu_emitter *e = r->e;
     struct trail t = {.mask = find_mask(r, w)};
@@ -43,6 +45,9 @@ static struct trail plan_trail(struct cpu_run *r, const struct cpu_sweep *w, LLV
     LLVMValueRef v_shares = l_i64(e, cpu_companion_shares(e, w->group));
     LLVMValueRef v_far = LLVMBuildICmp(e->builder, LLVMIntULE, r->v_shares, v_shares, "");
     t.v_is_lagging = LLVMBuildAnd(e->builder, t.v_is_lagging, v_far, "");
+    LLVMValueRef v_least = l_i64(e, cpu_trail_least_steps(e));
+    LLVMValueRef v_pays = LLVMBuildICmp(e->builder, LLVMIntULE, v_least, v_total, "");
+    t.v_is_lagging = LLVMBuildAnd(e->builder, t.v_is_lagging, v_pays, "");
     t.v_lagging = LLVMBuildZExt(e->builder, t.v_is_lagging, e->t_i64, "");
     LLVMValueRef v_steps = l_i64(e, cpu_trail_steps(e));
     LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULT, v_steps, v_room, "");
@@ -214,7 +219,7 @@ void cpu_emit_trails(struct cpu_run *r, const struct cpu_sweep *w, struct cpu_po
 {
     struct cpu_emitter *e = r->e;
     unsigned most = cpu_most_lag(w->group);
-    struct trail t = plan_trail(r, w, v_tile);
+    struct trail t = plan_trail(r, w, at.v_total, v_tile);
     LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder), b_turn = l_block(e, "turn"),
                       b_done = l_block(e, "trailed");
     LLVMValueRef v_first = l_i64(e, 0);
