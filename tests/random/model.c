@@ -150,13 +150,15 @@ static void draw_layer(uint64_t *state, const struct random_model *model, unsign
                        struct random_layer *out)
 {
     static const unsigned sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
+    static const unsigned large_sizes[] = {32, 49, 64, 66, 100, 130};
     static const enum random_kind usual[] = {RANDOM_GRU, RANDOM_GRU, RANDOM_GRU,
                                              RANDOM_BIDIRECTIONAL, RANDOM_DENSE};
     out->kind = random_below(state, 3) ? usual[random_below(state, 5)]
                                        : (enum random_kind)random_below(state, RANDOM_KINDS);
     out->source = random_below(state, 6) ? (int)index - 1 : (int)random_below(state, index + 1) - 1;
     out->flags = draw_flags(state);
-    out->units = sizes[random_below(state, random_below(state, 4) ? 8 : 13)];
+    out->units = model->large ? large_sizes[random_below(state, 6)]
+                              : sizes[random_below(state, random_below(state, 4) ? 8 : 13)];
     out->reset_after = (int)random_below(state, 3) - 1;
     out->activation = activation(state, model->keras);
     out->recurrent = activation(state, model->keras);
@@ -176,7 +178,8 @@ void random_model_make(uint64_t seed, struct random_model *out)
     out->one_hot = out->keras == 3 && random_below(&state, 2) == 0;
     out->width = 1 + random_below(&state, 9);
     out->batch = random_below(&state, 12) ? 1 + random_below(&state, 5) : 33;
-    out->steps = 1 + random_below(&state, 12);
+    out->large = random_below(&state, 12) == 0;
+    out->steps = 1 + random_below(&state, out->large ? 70 : 12);
     if (out->static_steps && out->steps == 1)
         out->one_hot = 0;
     out->calls = 1 + random_below(&state, 3);

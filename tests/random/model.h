@@ -41,6 +41,7 @@ struct random_model {
     int keras;
     int time_major, static_steps, embedding, mask_zero;
     int one_hot; /* the embedding is a CategoryEncoding */
+    int large;   /* layers and sequences, so that products are computed ahead of their steps */
     unsigned width; /* of the input */
     unsigned batch, steps, calls;
     unsigned count;
