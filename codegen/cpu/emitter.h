@@ -11,6 +11,9 @@
 /* What can be counted on of the two nearest caches. */
 enum { CPU_FIRST_BYTES = 28 * 1024, CPU_SECOND_BYTES = 384 * 1024 };
 
+/* Rows of a block where registers have room for them and no measurement says otherwise. */
+enum { CPU_BLOCK_ROWS = 4 };
+
 enum { CPU_MAX_EDGES = 64, CPU_MAX_PIECES = 256, CPU_VECTOR_PAD = 16 };
 
 /* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are

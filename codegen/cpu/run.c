@@ -128,18 +128,7 @@ static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
         r->v_apart = LLVMBuildSelect(e->builder, v_few, l_i64(e, 0), l_i64(e, 1), "");
     }
     return_if(e, below(e, v_rows, v_group_rows), GRUC_ERROR_WORKSPACE);
-    LLVMValueRef v_enough = below(e, v_most, v_rows);
-    return LLVMBuildSelect(e->builder, v_enough, v_most, v_rows, "");
-}
-
-/* Groups of nearly equal size, none above row_group. */
-static LLVMValueRef group_rows(struct cpu_run *r)
-{
-    struct cpu_emitter *e = r->e;
-    LLVMValueRef v_most = l_i64(e, e->info->row_group), v_one = l_i64(e, 1);
-    LLVMValueRef v_last = LLVMBuildSub(e->builder, r->v_rows, v_one, "");
-    LLVMValueRef v_groups = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_most, ""), v_one);
-    return l_add(e, LLVMBuildUDiv(e->builder, v_last, v_groups, ""), v_one);
+    return cpu_smaller(e, v_most, v_rows);
 }
 
 /* NAME_step's calls are alike but for the addresses. */
@@ -208,11 +197,11 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_ERROR_ID, 0));
     LLVMPositionBuilderAtEnd(e->builder, b_after);
     return_if(e, flag_set(&r, GRUC_ARGS_VALIDATE), GRUC_OK);
-    LLVMValueRef v_each = group_rows(&r), v_tile_rows = tile_rows(&r, v_each);
+    LLVMValueRef v_most = cpu_batch_most(&r), v_tile_rows = tile_rows(&r, v_most);
     LLVMValueRef v_given = cpu_emit_given_bits(&r);
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r.v_rows, v_each);
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r.v_rows, v_most);
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r.v_rows, loop.v_index, "");
-    LLVMValueRef v_now = LLVMBuildSelect(e->builder, below(e, v_left, v_each), v_left, v_each, "");
+    LLVMValueRef v_now = loop.v_step = cpu_batch_next(&r, v_left, v_most);
     LLVMValueRef arguments[] = {e->v_blob, r.v_args, l_add(e, r.v_first, loop.v_index), v_now,
                                 v_tile_rows, v_given, r.v_apart};
     LLVMBuildCall2(e->builder, group_type, group, arguments, 7, "");

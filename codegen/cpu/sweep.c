@@ -138,7 +138,7 @@ static unsigned rows_of_block(const struct sweep *w)
     if (gates == 0)
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
-        wanted = 4;
+        wanted = CPU_BLOCK_ROWS;
     /* Besides the sums, a number of each row and a weight are in registers. */
     unsigned registers = w->e->target->registers;
     for (unsigned rows = wanted; rows > 1; rows /= 2)
