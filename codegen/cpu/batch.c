@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which rows of a call are computed together: groups of whole blocks, and rows one by one that fill
- * none. A row by itself has companions, which makes it faster than the same row after the blocks of
- * a group. */
+/* Which rows of a call are computed together: groups of whole blocks. One that is left by them is a
+ * group by itself where it has companions then: faster than after the blocks. */
 #include "codegen/cpu/run.h"
-
-LLVMValueRef cpu_smaller(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
-{
-    LLVMValueRef v_is_a = LLVMBuildICmp(e->builder, LLVMIntULT, a, b, "");
-    return LLVMBuildSelect(e->builder, v_is_a, a, b, "");
-}
 
 LLVMValueRef cpu_batch_most(struct cpu_run *r)
 {
@@ -19,60 +12,53 @@ LLVMValueRef cpu_batch_most(struct cpu_run *r)
     LLVMValueRef v_each = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_groups, ""),
                                 l_i64(e, CPU_BLOCK_ROWS));
     v_each = LLVMBuildAnd(e->builder, v_each, l_i64(e, ~(uint64_t)(CPU_BLOCK_ROWS - 1)), "");
-    return cpu_smaller(e, v_each, r->v_rows);
+    return l_smaller(e, v_each, r->v_rows);
 }
 
-/* How many rows after whole blocks had better be alone. Valid rows of a masked step fill blocks of
- * their own; two rows share weights that are far, or a block where registers are few; without FMA
- * no row waits for its weights. */
-static unsigned alone_in_group(const struct cpu_emitter *e, const struct gruc_group *group)
+/* Whether a row that is left had better be alone in this scan. Valid rows of a masked step fill
+ * blocks of their own; without FMA no row waits for its weights. */
+static int pays_alone(const struct cpu_emitter *e, const struct gruc_stage *scan)
 {
-    unsigned most = e->target->has_fma ? CPU_BLOCK_ROWS : 0;
-    for (size_t i = 0; i < group->n_stages; i++) {
-        const struct gruc_stage *stage = &group->stages[i];
-        if (stage->kind != GRUC_STAGE_SCAN)
-            continue;
-        int has_pairs = e->target->registers >= 32 &&
-                        cpu_companion_host_bytes(stage) < 4 * CPU_SECOND_BYTES;
-        unsigned rows = stage->companion == GRUC_NONE || stage->masked != NULL ? 0
-                        : has_pairs ? 2 : 1;
-        most = rows < most ? rows : most;
-    }
-    return most;
+    return e->target->has_fma && scan->companion != GRUC_NONE && scan->masked == NULL;
 }
 
-/* The same of all groups; v_pays: whether sequences are long enough. 0: none. */
-static unsigned rows_alone(struct cpu_run *r, LLVMValueRef *v_pays)
+/* The same of all scans, of which sequences have to be long enough too; NULL: no. left_by: by how
+ * many rows a block; three rows share weights that are far. */
+static LLVMValueRef emit_pays_alone(struct cpu_run *r, unsigned *left_by)
 {
     struct cpu_emitter *e = r->e;
-    unsigned most = CPU_BLOCK_ROWS;
-    *v_pays = LLVMConstInt(e->t_i1, 1, 0);
+    LLVMValueRef v_pays = NULL;
+    *left_by = CPU_BLOCK_ROWS / 2;
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
         const struct gruc_group *group = &e->schedule->groups[g];
-        unsigned rows = alone_in_group(e, group);
-        most = rows < most ? rows : most;
-        if (rows == 0 || rows == CPU_BLOCK_ROWS)
-            continue;
-        LLVMValueRef v_least = l_i64(e, cpu_trail_least_steps(e));
-        LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULE, v_least,
-                                            cpu_steps_value(r, group->steps), "");
-        *v_pays = LLVMBuildAnd(e->builder, *v_pays, v_long, "");
+        for (size_t i = 0; i < group->n_stages; i++) {
+            if (group->stages[i].kind != GRUC_STAGE_SCAN)
+                continue;
+            if (!pays_alone(e, &group->stages[i]))
+                return NULL;
+            if (!cpu_is_near(cpu_companion_host_bytes(&group->stages[i])))
+                *left_by = CPU_BLOCK_ROWS;
+            LLVMValueRef v_least = l_i64(e, cpu_trail_least_steps(e));
+            LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULE, v_least,
+                                                cpu_steps_value(r, group->steps), "");
+            v_pays = v_pays == NULL ? v_long : LLVMBuildAnd(e->builder, v_pays, v_long, "");
+        }
     }
-    return most == CPU_BLOCK_ROWS ? 0 : most;
+    return v_pays;
 }
 
 LLVMValueRef cpu_batch_next(struct cpu_run *r, LLVMValueRef v_left, LLVMValueRef v_most)
 {
     struct cpu_emitter *e = r->e;
-    LLVMValueRef v_now = cpu_smaller(e, v_left, v_most), v_one = l_i64(e, 1), v_pays;
-    unsigned alone = e->one_step ? 0 : rows_alone(r, &v_pays);
-    if (alone == 0)
+    LLVMValueRef v_now = l_smaller(e, v_left, v_most), v_one = l_i64(e, 1);
+    unsigned left_by;
+    LLVMValueRef v_pays = e->one_step ? NULL : emit_pays_alone(r, &left_by);
+    if (v_pays == NULL)
         return v_now;
-    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_now, l_i64(e, CPU_BLOCK_ROWS - 1), "");
-    LLVMValueRef v_few = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, alone), "");
-    LLVMValueRef v_whole = LLVMBuildSub(e->builder, v_now, v_rest, "");
-    LLVMValueRef v_none = LLVMBuildIsNull(e->builder, v_whole, "");
-    v_whole = LLVMBuildSelect(e->builder, v_none, v_one, v_whole, "");
-    v_few = LLVMBuildAnd(e->builder, v_few, v_pays, "");
-    return LLVMBuildSelect(e->builder, v_few, v_whole, v_now, "");
+    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_now, l_i64(e, left_by - 1), "");
+    LLVMValueRef v_is_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_rest, v_one, "");
+    LLVMValueRef v_is_left = LLVMBuildICmp(e->builder, LLVMIntULT, v_one, v_now, "");
+    LLVMValueRef v_leaves = LLVMBuildAnd(e->builder, v_is_one, v_is_left, "");
+    v_leaves = LLVMBuildAnd(e->builder, v_leaves, v_pays, "");
+    return LLVMBuildSub(e->builder, v_now, LLVMBuildZExt(e->builder, v_leaves, e->t_i64, ""), "");
 }

@@ -194,15 +194,17 @@ static size_t count_sums(const struct cpu_emitter *e, const struct gruc_stage *s
     return sums;
 }
 
-/* Stores the sums of a block's rows at v_memory, or loads them from there: [row][sum][vector]. */
-static void move_sums(struct cpu_emitter *e, struct cpu_block *block, LLVMValueRef v_memory,
-                      int is_store)
+/* Stores the sums of rows at v_memory, or loads them from there: [row][sum][vector]. After its own
+ * rows a block stores those of the last again. */
+static void move_sums(struct cpu_emitter *e, struct cpu_block *block, unsigned rows,
+                      LLVMValueRef v_memory, int is_store)
 {
     const struct gruc_stage *stage = block->stage->stage;
     LLVMTypeRef type = l_vector(e->t_float, block->lanes);
     unsigned bytes = block->lanes * 4;
     uint64_t offset = 0;
-    for (unsigned row = 0; row < block->n_rows; row++)
+    for (unsigned at = 0; at < rows; at++) {
+        unsigned row = at < block->n_rows ? at : block->n_rows - 1;
         for (size_t i = 0; i < stage->n_ops; i++) {
             const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
             if (op->code != GRUC_OP_MATMUL)
@@ -216,31 +218,7 @@ static void move_sums(struct cpu_emitter *e, struct cpu_block *block, LLVMValueR
                     *slot = l_load(e, type, address, bytes);
             }
         }
-}
-
-static void emit_rows_by_loop(struct cpu_emitter *e, struct cpu_block *block, unsigned rows,
-                              size_t sums)
-{
-    size_t row_bytes = sums * block->n_vectors * block->lanes * 4;
-    LLVMValueRef v_memory = l_allocate(e, row_bytes * block->n_rows, "sums");
-    LLVMValueRef v_numbers = l_allocate(e, 8 * (size_t)block->n_rows, "rows");
-    move_sums(e, block, v_memory, 1);
-    for (unsigned row = 0; row < block->n_rows; row++)
-        l_store(e, block->v_rows[row], l_offset(e, v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);
-    struct l_loop loop =
-        l_loop_begin(e, l_i64(e, 0), l_i64(e, block->n_rows), l_i64(e, rows));
-    struct cpu_block part = *block;
-    part.n_rows = rows;
-    for (unsigned row = 0; row < rows; row++) {
-        LLVMValueRef v_row = l_add(e, loop.v_index, l_i64(e, row));
-        part.v_rows[row] =
-            l_load(e, e->t_i64, l_offset(e, v_numbers, l_mul(e, v_row, l_i64(e, 8))), 8);
     }
-    size_t locals = block->stage->stage->n_ops + block->stage->n_loads;
-    memset(part.values, 0, locals * rows * part.n_vectors * sizeof *part.values);
-    move_sums(e, &part, l_offset(e, v_memory, l_mul(e, loop.v_index, l_i64(e, row_bytes))), 0);
-    emit_chains(e, &part, 0, rows * part.n_vectors);
-    l_loop_end(e, &loop);
 }
 
 /* How many chains of operations run side by side. A loop's rounds overlap too, though less well;
@@ -256,16 +234,58 @@ static unsigned chains_together(const struct cpu_emitter *e, const struct cpu_bl
     return e->target->registers >= 32 && products < LONG_SUMS ? 4 : 2;
 }
 
-void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block)
+static uint64_t sum_bytes(const struct cpu_emitter *e, const struct cpu_block *block)
+{
+    return (uint64_t)count_sums(e, block->stage->stage) * block->n_vectors * block->lanes * 4;
+}
+
+struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
+                                       unsigned least)
 {
     const struct gruc_stage *stage = block->stage->stage;
-    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, block);
+    unsigned together = chains_together(e, block);
     unsigned rows = together < block->n_vectors ? 1 : together / block->n_vectors;
-    size_t sums = count_sums(e, stage);
-    if (rows < block->n_rows && block->n_rows % rows == 0 && stage->n_ops - sums > LOOP_OPS) {
-        emit_rows_by_loop(e, block, rows, sums);
+    int is_long = stage->n_ops - count_sums(e, stage) > LOOP_OPS;
+    if (!is_long || rows >= block->n_rows || rows > least || block->n_rows % rows != 0)
+        return (struct cpu_epilogue){0};
+    struct cpu_epilogue out = {.rows = rows};
+    out.v_sums = l_allocate(e, sum_bytes(e, block) * block->n_rows, "sums");
+    out.v_numbers = l_allocate(e, 8 * (size_t)block->n_rows, "rows");
+    for (unsigned row = 0; row < block->n_rows; row++)
+        l_store(e, block->v_rows[row], l_offset(e, out.v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);
+    return out;
+}
+
+void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                       struct cpu_block *block)
+{
+    if (epilogue->rows > 0) {
+        unsigned rows = (block->n_rows + epilogue->rows - 1) / epilogue->rows * epilogue->rows;
+        move_sums(e, block, rows, epilogue->v_sums, 1);
         return;
     }
+    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, block);
     for (unsigned first = 0; first < total; first += together)
         emit_chains(e, block, first, total - first < together ? total - first : together);
+}
+
+void cpu_epilogue_end(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                      const struct cpu_block *block, LLVMValueRef v_rows)
+{
+    if (epilogue->rows == 0)
+        return;
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, epilogue->rows));
+    struct cpu_block part = *block;
+    part.n_rows = epilogue->rows;
+    for (unsigned row = 0; row < part.n_rows; row++) {
+        LLVMValueRef v_row = l_add(e, loop.v_index, l_i64(e, row));
+        LLVMValueRef v_number = l_offset(e, epilogue->v_numbers, l_mul(e, v_row, l_i64(e, 8)));
+        part.v_rows[row] = l_load(e, e->t_i64, v_number, 8);
+    }
+    size_t locals = block->stage->stage->n_ops + block->stage->n_loads;
+    memset(part.values, 0, locals * part.n_rows * part.n_vectors * sizeof *part.values);
+    LLVMValueRef v_bytes = l_mul(e, loop.v_index, l_i64(e, sum_bytes(e, block)));
+    move_sums(e, &part, part.n_rows, l_offset(e, epilogue->v_sums, v_bytes), 0);
+    emit_chains(e, &part, 0, part.n_rows * part.n_vectors);
+    l_loop_end(e, &loop);
 }

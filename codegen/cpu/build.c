@@ -164,6 +164,12 @@ void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer)
     l_intrinsic(e, "llvm.prefetch", e->t_ptr, arguments, 4);
 }
 
+LLVMValueRef l_smaller(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef v_is_a = LLVMBuildICmp(e->builder, LLVMIntULT, a, b, "");
+    return LLVMBuildSelect(e->builder, v_is_a, a, b, "");
+}
+
 LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes)
 {
     return lanes == 1 ? element : LLVMVectorType(element, lanes);

@@ -23,6 +23,8 @@ void l_store(struct cpu_emitter *e, LLVMValueRef value, LLVMValueRef v_pointer, 
 LLVMValueRef l_splat(struct cpu_emitter *e, LLVMValueRef v_scalar, unsigned lanes);
 /* The line at v_pointer is read later: it is brought to the second cache. */
 void l_prefetch(struct cpu_emitter *e, LLVMValueRef v_pointer);
+/* Of unsigned integers. */
+LLVMValueRef l_smaller(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
 LLVMTypeRef l_vector(LLVMTypeRef element, unsigned lanes);
 LLVMValueRef l_intrinsic(struct cpu_emitter *e, const char *name, LLVMTypeRef overload,
                          LLVMValueRef *arguments, unsigned count);

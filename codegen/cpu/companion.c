@@ -132,7 +132,7 @@ static int is_far(const struct cpu_emitter *e)
             if (stage->companion != GRUC_NONE && cpu_companion_host_bytes(stage) > most)
                 most = cpu_companion_host_bytes(stage);
         }
-    return most >= CPU_SECOND_BYTES;
+    return !cpu_is_near(most);
 }
 
 unsigned cpu_trail_rows(const struct cpu_emitter *e)

@@ -11,6 +11,12 @@
 /* What can be counted on of the two nearest caches. */
 enum { CPU_FIRST_BYTES = 28 * 1024, CPU_SECOND_BYTES = 384 * 1024 };
 
+/* Whether one row after another reads so many bytes of a step's weights from a near cache. */
+static inline int cpu_is_near(uint64_t bytes)
+{
+    return bytes < CPU_SECOND_BYTES;
+}
+
 /* Rows of a block where registers have room for them and no measurement says otherwise. */
 enum { CPU_BLOCK_ROWS = 4 };
 
@@ -196,8 +202,21 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
 void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                              const struct cpu_packed *packed,
                              const struct cpu_companion *companion);
-/* Pointwise operations and stores of the stage. */
-void cpu_emit_epilogue(struct cpu_emitter *e, struct cpu_block *block);
+/* Pointwise operations and stores of the stage, after the sums of a block or of its first rows: by
+ * a loop over rows whose sums wait in memory, or at once. */
+struct cpu_epilogue {
+    unsigned rows; /* that the loop takes at a time; 0: there is none */
+    LLVMValueRef v_sums, v_numbers;
+};
+/* least: rows of the smallest part of the block that is computed. */
+struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
+                                       unsigned least);
+/* After the sums; once for each part where it depends on the call which one is computed. */
+void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                       struct cpu_block *block);
+/* Of the first v_rows rows, after any part. */
+void cpu_epilogue_end(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                      const struct cpu_block *block, LLVMValueRef v_rows);
 /* One pointwise operation on vectors (or scalars with lanes 1). */
 LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
                                 LLVMValueRef *operands, unsigned lanes);

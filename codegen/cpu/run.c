@@ -128,7 +128,7 @@ static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
         r->v_apart = LLVMBuildSelect(e->builder, v_few, l_i64(e, 0), l_i64(e, 1), "");
     }
     return_if(e, below(e, v_rows, v_group_rows), GRUC_ERROR_WORKSPACE);
-    return cpu_smaller(e, v_most, v_rows);
+    return l_smaller(e, v_most, v_rows);
 }
 
 /* NAME_step's calls are alike but for the addresses. */

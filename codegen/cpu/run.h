@@ -49,7 +49,6 @@ void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint3
                       LLVMValueRef *v_row, LLVMValueRef *v_step);
 
 /* batch.c */
-LLVMValueRef cpu_smaller(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
 /* Rows of the largest group of a call: groups are of nearly equal size, none above row_group. */
 LLVMValueRef cpu_batch_most(struct cpu_run *r);
 /* Rows of the next group, v_left being left. */

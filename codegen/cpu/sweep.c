@@ -149,56 +149,91 @@ static unsigned rows_of_block(const struct sweep *w)
 
 /* ---- emission ---- */
 
-/* The rows at v_index and after it. Where fewer are left, the last one is computed again, which
- * costs less than rows one by one. */
-static void emit_block(struct sweep *w, LLVMValueRef v_index, unsigned rows, LLVMValueRef v_unit,
-                       unsigned vectors, unsigned tail)
-{
-    struct cpu_emitter *e = w->e;
-    struct cpu_block block = {.stage = w->s, .n_rows = rows, .n_vectors = vectors,
-                              .lanes = w->lanes, .tail = tail, .v_unit = v_unit,
-                              .values = w->values};
-    LLVMValueRef v_last = LLVMBuildSub(e->builder, w->s->v_rows, l_i64(e, 1), "");
-    for (unsigned row = 0; row < rows; row++) {
-        LLVMValueRef v_at = l_add(e, v_index, l_i64(e, row));
-        if (row > 0) {
-            LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
-            v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
-        }
-        block.v_rows[row] = cpu_stage_row(e, w->s, v_at);
-    }
-    memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
-    for (size_t i = 0; i < w->s->stage->n_products; i++) {
-        if (gruc_narrow_is_integer(w->packed[i].product->weights))
-            cpu_emit_quantized_product(w->e, &block, i, &w->packed[i]);
-        else if (w->is_hosting && i == w->host)
-            cpu_emit_product_beside(w->e, &block, i, &w->packed[i], w->s->companion);
-        else
-            cpu_emit_product(w->e, &block, i, &w->packed[i]);
-    }
-    cpu_emit_epilogue(w->e, &block);
-}
-
-/* Rows from v_first to v_limit go in blocks, those from there to v_end one by one. */
+/* Rows from v_first to v_limit. */
 struct rows {
     LLVMValueRef v_first, v_limit;
-    LLVMValueRef v_end; /* NULL: v_limit */
-    unsigned count;     /* of a block */
+    unsigned count; /* of a block */
+    unsigned few;   /* so many or fewer that are left at the end are part of one; 0: none are */
+    unsigned more;  /* the same of a larger part; 0: there is none */
 };
+
+/* The products of a block, or of its first rows. */
+static void emit_products(struct sweep *w, struct cpu_block *block, unsigned rows)
+{
+    block->n_rows = rows;
+    memset(w->values, 0, w->n_values * rows * block->n_vectors * sizeof *w->values);
+    for (size_t i = 0; i < w->s->stage->n_products; i++) {
+        if (gruc_narrow_is_integer(w->packed[i].product->weights))
+            cpu_emit_quantized_product(w->e, block, i, &w->packed[i]);
+        else if (w->is_hosting && i == w->host)
+            cpu_emit_product_beside(w->e, block, i, &w->packed[i], w->s->companion);
+        else
+            cpu_emit_product(w->e, block, i, &w->packed[i]);
+    }
+}
+
+static void emit_part(struct sweep *w, struct cpu_block *block,
+                      const struct cpu_epilogue *epilogue, unsigned rows)
+{
+    emit_products(w, block, rows);
+    cpu_epilogue_take(w->e, epilogue, block);
+}
+
+/* What is computed of a block depends on how many rows are left; the last one is done again where
+ * these are fewer, which costs less than rows one by one. */
+static void emit_parts(struct sweep *w, const struct rows *rows, struct cpu_block *block,
+                       const struct cpu_epilogue *epilogue, LLVMValueRef v_left)
+{
+    struct cpu_emitter *e = w->e;
+    LLVMBasicBlockRef b_done = l_block(e, "summed");
+    for (unsigned part = rows->few; part != 0; part = part == rows->few ? rows->more : 0) {
+        LLVMBasicBlockRef b_part = l_block(e, "part"), b_more = l_block(e, "more");
+        LLVMValueRef v_more =
+            LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, part), v_left, "");
+        LLVMBuildCondBr(e->builder, v_more, b_more, b_part);
+        LLVMPositionBuilderAtEnd(e->builder, b_part);
+        emit_part(w, block, epilogue, part);
+        LLVMBuildBr(e->builder, b_done);
+        LLVMPositionBuilderAtEnd(e->builder, b_more);
+    }
+    emit_part(w, block, epilogue, rows->count);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+}
+
+/* The rows at v_index and after it. */
+static void emit_block(struct sweep *w, const struct rows *rows, LLVMValueRef v_index,
+                       LLVMValueRef v_unit, unsigned vectors, unsigned tail)
+{
+    struct cpu_emitter *e = w->e;
+    struct cpu_block block = {.stage = w->s, .n_rows = rows->count, .n_vectors = vectors,
+                              .lanes = w->lanes, .tail = tail, .v_unit = v_unit,
+                              .values = w->values};
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, rows->v_limit, l_i64(e, 1), "");
+    for (unsigned row = 0; row < rows->count; row++) {
+        LLVMValueRef v_at = l_add(e, v_index, l_i64(e, row));
+        block.v_rows[row] = cpu_stage_row(e, w->s, row > 0 ? l_smaller(e, v_last, v_at) : v_at);
+    }
+    LLVMValueRef v_count = l_i64(e, rows->count);
+    struct cpu_epilogue epilogue =
+        cpu_epilogue_begin(e, &block, rows->few > 0 ? rows->few : rows->count);
+    if (rows->few > 0) {
+        LLVMValueRef v_left = LLVMBuildSub(e->builder, rows->v_limit, v_index, "");
+        v_count = l_smaller(e, v_left, v_count);
+        emit_parts(w, rows, &block, &epilogue, v_left);
+    } else {
+        emit_part(w, &block, &epilogue, rows->count);
+    }
+    cpu_epilogue_end(e, &epilogue, &block, v_count);
+}
 
 /* All of them for one block of units. */
 static void emit_rows(struct sweep *w, const struct rows *rows, LLVMValueRef v_unit,
                       unsigned vectors, unsigned tail)
 {
-    struct cpu_emitter *e = w->e;
-    struct l_loop loop = l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
-    emit_block(w, loop.v_index, rows->count, v_unit, vectors, tail);
-    l_loop_end(e, &loop);
-    if (rows->v_end == NULL)
-        return;
-    loop = l_loop_begin(e, rows->v_limit, rows->v_end, l_i64(e, 1));
-    emit_block(w, loop.v_index, 1, v_unit, vectors, tail);
-    l_loop_end(e, &loop);
+    struct l_loop loop = l_loop_begin(w->e, rows->v_first, rows->v_limit, l_i64(w->e, rows->count));
+    emit_block(w, rows, loop.v_index, v_unit, vectors, tail);
+    l_loop_end(w->e, &loop);
 }
 
 /* The same, or no row where v_any is false. */
@@ -206,8 +241,6 @@ static struct rows rows_if(struct cpu_emitter *e, const struct rows *rows, LLVMV
 {
     struct rows some = *rows;
     some.v_limit = LLVMBuildSelect(e->builder, v_any, rows->v_limit, rows->v_first, "");
-    if (rows->v_end != NULL)
-        some.v_end = LLVMBuildSelect(e->builder, v_any, rows->v_end, rows->v_first, "");
     return some;
 }
 
@@ -222,15 +255,16 @@ static void emit_pointwise(struct sweep *w)
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
     LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
-    struct l_loop rows = l_loop_begin(e, l_i64(e, 0), w->s->v_rows, l_i64(e, 1));
+    const struct rows one = {.v_first = l_i64(e, 0), .v_limit = w->s->v_rows, .count = 1};
+    struct l_loop rows = l_loop_begin(e, one.v_first, one.v_limit, l_i64(e, 1));
     struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
-    emit_block(w, rows.v_index, 1, l_mul(e, loop.v_index, l_i64(e, units)), vectors, w->lanes);
+    emit_block(w, &one, rows.v_index, l_mul(e, loop.v_index, l_i64(e, units)), vectors, w->lanes);
     l_loop_end(e, &loop);
     if (rest > 0) {
         unsigned left = (rest + w->lanes - 1) / w->lanes;
         LLVMValueRef v_times = LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, "");
         struct l_loop once = l_loop_begin(e, l_i64(e, 0), v_times, l_i64(e, 1));
-        emit_block(w, rows.v_index, 1, l_i64(e, (uint64_t)whole * units), left,
+        emit_block(w, &one, rows.v_index, l_i64(e, (uint64_t)whole * units), left,
                    rest - (left - 1) * w->lanes);
         l_loop_end(e, &once);
     }
@@ -287,41 +321,30 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
     return is_small && rounded_up(width, lanes / 2) < rounded_up(width, lanes) ? lanes / 2 : lanes;
 }
 
-/* The last rows that are no whole block go as one, in which the last row is computed again, unless
- * they are few: one, or half of a block where the weights are near enough to be read once more. */
-static LLVMValueRef rows_in_blocks(struct sweep *w, unsigned rows)
-{
-    struct cpu_emitter *e = w->e;
-    int is_near = w->s->is_listed || weight_bytes(w, w->s->stage->width) <= CPU_SECOND_BYTES;
-    unsigned few = is_near ? rows / 2 : 1;
-    LLVMValueRef v_mask = l_i64(e, ~(uint64_t)(rows - 1));
-    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, w->s->v_rows, l_i64(e, rows - 1), "");
-    LLVMValueRef v_few = LLVMBuildICmp(e->builder, LLVMIntULE, v_rest, l_i64(e, few), "");
-    LLVMValueRef v_up = l_add(e, w->s->v_rows, l_i64(e, rows - 1));
-    v_up = LLVMBuildSelect(e->builder, v_few, w->s->v_rows, v_up, "");
-    return LLVMBuildAnd(e->builder, v_up, v_mask, "");
-}
-
-/* Blocks of rows, then, over all units again, a row that is left. Under a mask the number of rows
- * changes from step to step: where there are several, those that are left follow the blocks while
- * the weights are near. */
+/* Blocks of rows; those of a scan's steps, which have companions where they are one by one, leave a
+ * single row to blocks of its own. Not under a mask, where the number of rows changes from step to
+ * step, unless that is the only one. */
 static void emit_all_rows(struct sweep *w)
 {
     struct cpu_emitter *e = w->e;
-    LLVMValueRef v_all = w->s->v_rows, v_many = l_i64(e, 0);
+    LLVMValueRef v_all = w->s->v_rows, v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_many = v_none;
     unsigned count = rows_of_block(w);
-    if (count > 1 && !e->one_step) {
-        struct rows rows = {.v_first = v_many, .count = count};
-        v_many = rows_in_blocks(w, count);
-        rows.v_limit = v_many;
-        if (w->s->is_listed) {
-            LLVMValueRef v_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_all, l_i64(e, 1), "");
-            v_many = LLVMBuildSelect(e->builder, v_one, l_i64(e, 0), v_all, "");
-            rows.v_end = v_many;
-        }
-        emit_units(w, &rows);
+    if (count > 1 && !e->one_step && !w->s->is_inside) {
+        emit_units(w, &(struct rows){v_none, v_all, count, count / 2, 0});
+        return;
     }
-    emit_units(w, &(struct rows){.v_first = v_many, .v_limit = v_all, .count = 1});
+    if (count > 1 && !e->one_step) {
+        LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_all, l_i64(e, count - 1), "");
+        LLVMValueRef v_alone = LLVMBuildICmp(e->builder, LLVMIntEQ,
+                                             w->s->is_listed ? v_all : v_rest, v_one, "");
+        v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
+                              "");
+        unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
+        unsigned more = count > 2 && !cpu_is_near(weight_bytes(w, w->s->stage->width))
+                            ? count - count / 4 : 0;
+        emit_units(w, &(struct rows){v_none, v_many, count, few, more});
+    }
+    emit_units(w, &(struct rows){v_many, v_all, 1, 0, 0});
 }
 
 void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s)
