@@ -44,6 +44,11 @@ for batch in 1 3 9; do
     '  - GRU: {inputs: x, mask: m, units: 130, reset_after: false, return_sequences: true}' "$mask"
   check masked_units $batch 'a part of the units' \
     '  - GRU: {inputs: x, mask: m, units: 200, activation: softmax, return_sequences: true}' "$mask"
+  check branches $batch 'a layer, a tile apart' \
+    '  - GRU: {name: one, units: 20, return_sequences: true}
+  - GRU: {name: two, inputs: x, units: 7, return_sequences: true}
+  - GRU: {name: three, inputs: one, units: 7, return_sequences: true}
+outputs: [two, three]'
   check softmax $batch 'a part of the units' \
     '  - GRU: {units: 200, activation: softmax, return_sequences: true}
   - Dense: {units: 3, activation: softmax}'

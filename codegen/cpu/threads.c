@@ -46,13 +46,26 @@ static unsigned useful_threads(const struct cpu_emitter *e, const struct gruc_st
     return threads;
 }
 
+/* Scans whose stages became part of this one's follow it. */
+static size_t end_of_merged(const struct gruc_group *group, size_t scan)
+{
+    size_t end = scan + 1;
+    while (end < group->n_stages && group->stages[end].kind == GRUC_STAGE_SCAN &&
+           group->stages[end].body->n_stages == 0)
+        end++;
+    return end;
+}
+
 size_t cpu_scans_together(const struct gruc_ir *ir, const struct gruc_group *group, size_t first)
 {
-    size_t end = first;
-    for (; end < group->n_stages && group->stages[end].kind == GRUC_STAGE_SCAN; end++)
+    size_t end = first, next;
+    for (; end < group->n_stages && group->stages[end].kind == GRUC_STAGE_SCAN; end = next) {
+        next = end_of_merged(group, end);
         for (size_t i = first; i < end; i++)
-            if (!gruc_schedule_independent(ir, &group->stages[i], &group->stages[end]))
-                return end - first;
+            for (size_t k = end; k < next; k++)
+                if (!gruc_schedule_independent(ir, &group->stages[i], &group->stages[k]))
+                    return end - first;
+    }
     return end - first;
 }
 
