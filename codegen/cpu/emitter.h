@@ -127,7 +127,8 @@ struct cpu_stage {
     const struct gruc_stage *stage;
     LLVMValueRef function; /* NULL: it is emitted where it is called */
     LLVMTypeRef type;
-    int is_listed, is_companion, is_inside; /* the steps of a scan */
+    int is_listed, is_companion, is_step; /* of a scan */
+    int is_inside; /* emitted where it is called */
     const LLVMValueRef *v_pieces; /* offsets of the pieces */
     LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
@@ -144,7 +145,7 @@ struct cpu_stage {
 
 /* Fills out and emits the stage's function if it gets one. A stage of a scan that has a companion
  * has the parameters after its own that a block of the companion needs. */
-enum { CPU_STAGE_INSIDE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4 };
+enum { CPU_STAGE_INSIDE = 1, CPU_STAGE_LISTED = 2, CPU_STAGE_COMPANION = 4, CPU_STAGE_STEP = 8 };
 void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsigned flags,
                     const struct cpu_stage *companion, struct cpu_stage *out);
 /* Emits here a stage that has no function, given what would be its arguments. */

@@ -48,7 +48,7 @@ static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage
 {
     struct cpu_emitter *e = r->e;
     int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
-    unsigned flags = unrolled ? 0 : CPU_STAGE_INSIDE;
+    unsigned flags = CPU_STAGE_STEP | (unrolled ? 0 : CPU_STAGE_INSIDE);
     *out = (struct cpu_scan){.stage = stage};
     if (companion != NULL && !cpu_beside_emit(r, companion, &out->beside))
         return 0;

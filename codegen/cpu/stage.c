@@ -183,6 +183,7 @@ void cpu_emit_stage(struct cpu_emitter *e, const struct gruc_stage *stage, unsig
                     const struct cpu_stage *companion, struct cpu_stage *out)
 {
     *out = (struct cpu_stage){.stage = stage, .beside = companion,
+                              .is_step = (flags & CPU_STAGE_STEP) != 0,
                               .is_inside = (flags & CPU_STAGE_INSIDE) != 0,
                               .is_listed = (flags & CPU_STAGE_LISTED) != 0,
                               .is_companion = (flags & CPU_STAGE_COMPANION) != 0};

@@ -321,15 +321,16 @@ static unsigned lanes_for(const struct cpu_emitter *e, uint32_t width)
     return is_small && rounded_up(width, lanes / 2) < rounded_up(width, lanes) ? lanes / 2 : lanes;
 }
 
-/* Blocks of rows; those of a scan's steps, which have companions where they are one by one, leave a
- * single row to blocks of its own. Not under a mask, where the number of rows changes from step to
- * step, unless that is the only one. */
+/* Blocks of rows, and code of its own for a single row that is left: not under a mask, where the
+ * number of rows changes from step to step, unless that is the only one; nor outside of steps where
+ * weights come too slowly for a row that is done twice to cost time. */
 static void emit_all_rows(struct sweep *w)
 {
     struct cpu_emitter *e = w->e;
     LLVMValueRef v_all = w->s->v_rows, v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_many = v_none;
+    uint64_t bytes = weight_bytes(w, w->s->stage->width);
     unsigned count = rows_of_block(w);
-    if (count > 1 && !e->one_step && !w->s->is_inside) {
+    if (count > 1 && !e->one_step && !w->s->is_step && bytes > CPU_FIRST_BYTES) {
         emit_units(w, &(struct rows){v_none, v_all, count, count / 2, 0});
         return;
     }
@@ -340,8 +341,7 @@ static void emit_all_rows(struct sweep *w)
         v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
                               "");
         unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
-        unsigned more = count > 2 && !cpu_is_near(weight_bytes(w, w->s->stage->width))
-                            ? count - count / 4 : 0;
+        unsigned more = count > 2 && !cpu_is_near(bytes) ? count - count / 4 : 0;
         emit_units(w, &(struct rows){v_none, v_many, count, few, more});
     }
     emit_units(w, &(struct rows){v_many, v_all, 1, 0, 0});
