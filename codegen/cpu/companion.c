@@ -191,9 +191,7 @@ static void begin_rows(struct cpu_emitter *e, const struct cpu_companion *c, LLV
     LLVMValueRef v_last = LLVMBuildSub(e->builder, c->stage.v_rows, l_i64(e, 1), "");
     for (unsigned row = 0; c->stage.is_listed && row < out->block.n_rows; row++) {
         LLVMValueRef v_at = l_add(e, v_first, l_i64(e, row));
-        LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, v_last, v_at, "");
-        v_at = LLVMBuildSelect(e->builder, v_past, v_last, v_at, "");
-        out->block.v_rows[row] = cpu_stage_row(e, &c->stage, v_at);
+        out->block.v_rows[row] = cpu_stage_row(e, &c->stage, l_smaller(e, v_last, v_at));
     }
     for (unsigned row = 0; row < out->block.n_rows; row++)
         out->v_left[row] = row_address(e, out, left->v_base, left->v_stride, row);
@@ -436,9 +434,7 @@ void cpu_beside_next(struct cpu_run *r, const struct cpu_beside *beside)
     LLVMValueRef v_limit = beside->v_arguments[CPU_BESIDE_LIMIT];
     LLVMValueRef v_one = l_load(e, e->t_i64, beside->v_arguments[CPU_BESIDE_NEXT], 8);
     v_one = l_add(e, v_one, l_i64(e, 1));
-    LLVMValueRef v_is_less = LLVMBuildICmp(e->builder, LLVMIntULT, v_one, v_limit, "");
-    now.v_arguments[CPU_BESIDE_LIMIT] =
-        LLVMBuildSelect(e->builder, v_is_less, v_one, v_limit, "");
+    now.v_arguments[CPU_BESIDE_LIMIT] = l_smaller(e, v_one, v_limit);
     cpu_beside_rest(r, &now);
 }
 

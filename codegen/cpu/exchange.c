@@ -93,8 +93,7 @@ static void own_units(struct cpu_run *r, const struct carry *carry, unsigned uni
     cpu_share_of(e, r->v_share, r->v_shares, v_blocks, v_first, v_limit);
     *v_first = l_mul(e, *v_first, v_units);
     *v_limit = l_mul(e, *v_limit, v_units);
-    LLVMValueRef v_is_less = LLVMBuildICmp(e->builder, LLVMIntULT, *v_limit, v_most, "");
-    *v_limit = LLVMBuildSelect(e->builder, v_is_less, *v_limit, v_most, "");
+    *v_limit = l_smaller(e, *v_limit, v_most);
 }
 
 static void copy_vector(struct cpu_run *r, const struct carry *carry, LLVMValueRef v_unit,

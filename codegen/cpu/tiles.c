@@ -87,8 +87,7 @@ static LLVMValueRef steps_of_tile(struct cpu_run *r, const struct cpu_position *
 {
     struct cpu_emitter *e = r->e;
     LLVMValueRef v_left = LLVMBuildSub(e->builder, at->v_total, at->v_tile_first, "");
-    LLVMValueRef v_short = LLVMBuildICmp(e->builder, LLVMIntULT, v_left, v_most, "");
-    return LLVMBuildSelect(e->builder, v_short, v_left, v_most, "");
+    return l_smaller(e, v_left, v_most);
 }
 
 /* Tile after tile: all stages of one before the next. */

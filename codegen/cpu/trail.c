@@ -106,8 +106,7 @@ static void begin_turn(struct cpu_run *r, const struct trail *t, unsigned most,
                 bound_at(r, t, l_i64(e, i)), 8);
     at.v_tile_first = l_load(e, e->t_i64, bound_at(r, t, l_i64(e, 1)), 8);
     LLVMValueRef v_end = l_add(e, at.v_tile_first, t->v_most);
-    LLVMValueRef v_past = LLVMBuildICmp(e->builder, LLVMIntULT, at.v_total, v_end, "");
-    v_end = LLVMBuildSelect(e->builder, v_past, at.v_total, v_end, "");
+    v_end = l_smaller(e, at.v_total, v_end);
     if (t->mask != NULL)
         v_end = cut_tile(r, t, at, v_end);
     l_store(e, v_end, bound_at(r, t, l_i64(e, 0)), 8);
