@@ -22,13 +22,24 @@ static int pays_alone(const struct cpu_emitter *e, const struct gruc_stage *scan
     return e->target->has_fma && scan->companion != GRUC_NONE && scan->masked == NULL;
 }
 
+/* By how many rows a step goes. */
+static unsigned left_by_of(const struct cpu_emitter *e, const struct gruc_stage *scan)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < scan->body->n_stages; i++) {
+        unsigned left_by = cpu_sweep_left_by(e, &scan->body->stages[i]);
+        most = left_by > most ? left_by : most;
+    }
+    return most;
+}
+
 /* The same of all scans, of which sequences have to be long enough too; NULL: no. left_by: by how
- * many rows a block; three rows share weights that are far. */
+ * many rows they go. */
 static LLVMValueRef emit_pays_alone(struct cpu_run *r, unsigned *left_by)
 {
     struct cpu_emitter *e = r->e;
     LLVMValueRef v_pays = NULL;
-    *left_by = CPU_BLOCK_ROWS / 2;
+    *left_by = 0;
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
         const struct gruc_group *group = &e->schedule->groups[g];
         for (size_t i = 0; i < group->n_stages; i++) {
@@ -36,8 +47,8 @@ static LLVMValueRef emit_pays_alone(struct cpu_run *r, unsigned *left_by)
                 continue;
             if (!pays_alone(e, &group->stages[i]))
                 return NULL;
-            if (!cpu_is_near(cpu_companion_host_bytes(&group->stages[i])))
-                *left_by = CPU_BLOCK_ROWS;
+            unsigned rows = left_by_of(e, &group->stages[i]);
+            *left_by = rows > *left_by ? rows : *left_by;
             LLVMValueRef v_least = l_i64(e, cpu_trail_least_steps(e));
             LLVMValueRef v_long = LLVMBuildICmp(e->builder, LLVMIntULE, v_least,
                                                 cpu_steps_value(r, group->steps), "");

@@ -28,7 +28,8 @@ size_t cpu_companion_host(const struct gruc_stage *stage)
     return best;
 }
 
-uint64_t cpu_companion_host_bytes(const struct gruc_stage *scan)
+/* Of the weights of a step's products that can host a companion. */
+static uint64_t host_bytes(const struct gruc_stage *scan)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < scan->body->n_stages; i++) {
@@ -52,7 +53,7 @@ static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
                 const struct gruc_stage *scan, uint32_t companion)
 {
     return companion != GRUC_NONE && can_share_loop(&group->stages[companion].products[0]) &&
-           cpu_companion_host_bytes(scan) >= least_bytes(e);
+           host_bytes(scan) >= least_bytes(e);
 }
 
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group)
@@ -63,7 +64,7 @@ uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_gro
         if (scan->companion == GRUC_NONE || scan->owner != GRUC_NONE ||
             cpu_beside_fills(&group->stages[scan->companion]))
             continue;
-        uint64_t shares = cpu_companion_host_bytes(scan) / least_bytes(e);
+        uint64_t shares = host_bytes(scan) / least_bytes(e);
         most = shares < most ? shares : most;
     }
     return most;
@@ -129,8 +130,8 @@ static int is_far(const struct cpu_emitter *e)
     for (size_t g = 0; g < e->schedule->n_groups; g++)
         for (size_t i = 0; i < e->schedule->groups[g].n_stages; i++) {
             const struct gruc_stage *stage = &e->schedule->groups[g].stages[i];
-            if (stage->companion != GRUC_NONE && cpu_companion_host_bytes(stage) > most)
-                most = cpu_companion_host_bytes(stage);
+            if (stage->companion != GRUC_NONE && host_bytes(stage) > most)
+                most = host_bytes(stage);
         }
     return !cpu_is_near(most);
 }

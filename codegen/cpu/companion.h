@@ -42,8 +42,6 @@ unsigned cpu_trail_steps(const struct cpu_emitter *e);
 uint64_t cpu_trail_least_steps(const struct cpu_emitter *e);
 /* Number of the stage's product whose loop computes a companion too; n_products: none can. */
 size_t cpu_companion_host(const struct gruc_stage *stage);
-/* Of the weights of a scan's products that can host one. */
-uint64_t cpu_companion_host_bytes(const struct gruc_stage *scan);
 /* Types of the parameters that stand for a companion; answers how many. */
 unsigned cpu_companion_parameters(struct cpu_emitter *e, const struct cpu_stage *stage,
                                   LLVMTypeRef *types);

@@ -24,20 +24,28 @@ struct sweep {
 
 /* ---- blocking ---- */
 
-static unsigned gates_of(const struct sweep *w, unsigned *ranges)
+/* Sums of a unit: of the product that has most. */
+static unsigned gates_of(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     unsigned gates = 0;
-    *ranges = 1;
-    for (size_t i = 0; i < w->s->stage->n_products; i++) {
-        const struct gruc_product *product = &w->s->stage->products[i];
+    for (size_t i = 0; i < stage->n_products; i++) {
+        const struct gruc_product *product = &stage->products[i];
         unsigned n = (unsigned)product->n_ops;
         if (gruc_narrow_is_integer(product->weights))
-            n *= cpu_quantized_planes(w->e->target, product->weights);
+            n *= cpu_quantized_planes(e->target, product->weights);
         gates = n > gates ? n : gates;
-        unsigned r = cpu_weights_ranges(&w->packed[i]);
-        *ranges = r > *ranges ? r : *ranges;
     }
     return gates;
+}
+
+static unsigned ranges_of(const struct sweep *w)
+{
+    unsigned ranges = 1;
+    for (size_t i = 0; i < w->s->stage->n_products; i++) {
+        unsigned r = cpu_weights_ranges(&w->packed[i]);
+        ranges = r > ranges ? r : ranges;
+    }
+    return ranges;
 }
 
 static int has_weights(const struct sweep *w, enum gruc_weights weights)
@@ -58,12 +66,12 @@ static int has_widening(const struct sweep *w)
 }
 
 /* Of the weights of so many units. */
-static uint64_t weight_bytes(const struct sweep *w, unsigned units)
+static uint64_t weight_bytes(const struct gruc_stage *stage, unsigned units)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < w->s->stage->n_products; i++)
-        bytes += (uint64_t)w->s->stage->products[i].depth * w->s->stage->products[i].n_ops *
-                 units * gruc_narrow_bytes(w->s->stage->products[i].weights);
+    for (size_t i = 0; i < stage->n_products; i++)
+        bytes += (uint64_t)stage->products[i].depth * stage->products[i].n_ops * units *
+                 gruc_narrow_bytes(stage->products[i].weights);
     return bytes;
 }
 
@@ -71,7 +79,7 @@ static uint64_t weight_bytes(const struct sweep *w, unsigned units)
  * next step, which begins where this one ends, and still have sums enough to keep busy. */
 static int one_vector_stays(const struct sweep *w, unsigned gates)
 {
-    uint64_t bytes = weight_bytes(w, w->lanes);
+    uint64_t bytes = weight_bytes(w->s->stage, w->lanes);
     return gates >= 3 && bytes <= CPU_FIRST_BYTES && 2 * bytes > CPU_FIRST_BYTES;
 }
 
@@ -93,7 +101,7 @@ static unsigned wanted_vectors(const struct sweep *w, unsigned rows)
  * cycles for the one before it, or six where it is by pairs), few enough to stay in registers. */
 static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
 {
-    unsigned ranges, gates = gates_of(w, &ranges);
+    unsigned ranges = ranges_of(w), gates = gates_of(w->e, w->s->stage);
     unsigned vectors = (w->s->stage->width + w->lanes - 1) / w->lanes;
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
@@ -132,19 +140,32 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     return best;
 }
 
-static unsigned rows_of_block(const struct sweep *w)
+static unsigned rows_of_block(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
-    unsigned ranges, gates = gates_of(w, &ranges), wanted = w->e->target->blocking.rows;
+    unsigned gates = gates_of(e, stage), wanted = e->target->blocking.rows;
     if (gates == 0)
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = CPU_BLOCK_ROWS;
     /* Besides the sums, a number of each row and a weight are in registers. */
-    unsigned registers = w->e->target->registers;
+    unsigned registers = e->target->registers;
     for (unsigned rows = wanted; rows > 1; rows /= 2)
         if (rows * gates <= registers - 4 && rows * gates + rows < registers)
             return rows;
     return 1;
+}
+
+/* Rows of the larger part of a block, of which weights that come from far are worth being shared;
+ * 0: there is none. */
+static unsigned larger_part(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    unsigned count = rows_of_block(e, stage);
+    return count > 2 && !cpu_is_near(weight_bytes(stage, stage->width)) ? count - count / 4 : 0;
+}
+
+unsigned cpu_sweep_left_by(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    return larger_part(e, stage) > 0 ? rows_of_block(e, stage) : 2;
 }
 
 /* ---- emission ---- */
@@ -328,8 +349,8 @@ static void emit_all_rows(struct sweep *w)
 {
     struct cpu_emitter *e = w->e;
     LLVMValueRef v_all = w->s->v_rows, v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_many = v_none;
-    uint64_t bytes = weight_bytes(w, w->s->stage->width);
-    unsigned count = rows_of_block(w);
+    uint64_t bytes = weight_bytes(w->s->stage, w->s->stage->width);
+    unsigned count = rows_of_block(e, w->s->stage);
     if (count > 1 && !e->one_step && !w->s->is_step && bytes > CPU_FIRST_BYTES) {
         emit_units(w, &(struct rows){v_none, v_all, count, count / 2, 0});
         return;
@@ -341,7 +362,7 @@ static void emit_all_rows(struct sweep *w)
         v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
                               "");
         unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
-        unsigned more = count > 2 && !cpu_is_near(bytes) ? count - count / 4 : 0;
+        unsigned more = larger_part(e, w->s->stage);
         emit_units(w, &(struct rows){v_none, v_many, count, few, more});
     }
     emit_units(w, &(struct rows){v_many, v_all, 1, 0, 0});
