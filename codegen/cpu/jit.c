@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Code for this process: the object that would be written to a file, loaded. The packed weights
+/* Code for this process: what would be written to a file, loaded. The packed weights
  * stay outside it, so they are never copied through LLVM. */
 #include "codegen/cpu/module.h"
 
@@ -51,17 +51,16 @@ static LLVMErrorRef define_weights(struct jit *jit)
                                  LLVMOrcAbsoluteSymbols(&pair, 1));
 }
 
-static enum gruc_status load(struct jit *jit, LLVMMemoryBufferRef object, struct gruc_diag *diag)
+/* Takes the objects over, on failure too. */
+static enum gruc_status load(struct jit *jit, struct cpu_objects *objects, struct gruc_diag *diag)
 {
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
     if (error == NULL)
         error = define_weights(jit);
-    if (error != NULL) {
-        LLVMDisposeMemoryBuffer(object);
-        return report(diag, error);
-    }
-    /* Takes the object over, on failure too. */
-    error = LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), object);
+    while (error == NULL && objects->count > 0)
+        error = LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit),
+                                          objects->objects[--objects->count]);
+    cpu_objects_finish(objects);
     LLVMOrcExecutorAddress address = 0;
     if (error == NULL)
         error = LLVMOrcLLJITLookup(jit->lljit, &address, CPU_RUN_SYMBOL);
@@ -81,12 +80,15 @@ static enum gruc_status build(struct jit *jit, struct cpu_module *m,
     if (jit->info == NULL)
         return GRUC_ERROR_MEMORY;
     memcpy(jit->info, m->info, m->info->bytes);
-    LLVMMemoryBufferRef object;
-    GRUC_TRY(cpu_module_generate(m, LLVMObjectFile, trace, diag, &object));
-    jit->digest = gruc_digest_bytes(gruc_digest_start, LLVMGetBufferStart(object),
-                                    LLVMGetBufferSize(object));
+    struct cpu_objects objects;
+    GRUC_TRY(cpu_module_generate_objects(m, trace, diag, &objects));
+    jit->digest = gruc_digest_start;
+    for (size_t i = 0; i < objects.count; i++)
+        jit->digest =
+            gruc_digest_bytes(jit->digest, LLVMGetBufferStart(objects.objects[i]),
+                              LLVMGetBufferSize(objects.objects[i]));
     double start = cpu_clock();
-    GRUC_TRY(load(jit, object, diag));
+    GRUC_TRY(load(jit, &objects, diag));
     cpu_trace_time(trace, "load", start);
     return GRUC_OK;
 }

@@ -5,6 +5,8 @@
 /* The LLVM C API, and every difference between the releases (16 to 19) it is built with. */
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/BitReader.h>
+#include <llvm-c/BitWriter.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/ErrorHandling.h>

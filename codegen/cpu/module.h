@@ -33,6 +33,17 @@ enum gruc_status cpu_module_generate(struct cpu_module *m, LLVMCodeGenFileType t
                                      const struct gruc_trace *trace, struct gruc_diag *diag,
                                      LLVMMemoryBufferRef *out);
 
+/* The same by as many threads as there are processors and work for: an object each, which name each
+ * other's functions. Finish in any case. */
+enum { CPU_MOST_OBJECTS = 8 };
+struct cpu_objects {
+    LLVMMemoryBufferRef objects[CPU_MOST_OBJECTS];
+    size_t count;
+};
+enum gruc_status cpu_module_generate_objects(struct cpu_module *m, const struct gruc_trace *trace,
+                                             struct gruc_diag *diag, struct cpu_objects *out);
+void cpu_objects_finish(struct cpu_objects *objects);
+
 /* Milliseconds of a monotonic clock; tells trace how long phase took since start. */
 double cpu_clock(void);
 void cpu_trace_time(const struct gruc_trace *trace, const char *phase, double start);

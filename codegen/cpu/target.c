@@ -31,15 +31,6 @@ void cpu_initialize_llvm(int only_native)
         pthread_once(&all, initialize_all);
 }
 
-static void add_half_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder)
-{
-    LLVMTypeRef half = LLVMVectorType(LLVMHalfTypeInContext(context), 4);
-    LLVMTypeRef wide = LLVMVectorType(LLVMFloatTypeInContext(context), 4);
-    LLVMValueRef function = LLVMAddFunction(module, "half", LLVMFunctionType(wide, &half, 1, 0));
-    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
-    LLVMBuildRet(builder, LLVMBuildFPExt(builder, LLVMGetParam(function, 0), wide, ""));
-}
-
 /* Rounding to bf16, one instruction where the dot product of bf16 numbers is one as well. */
 static void add_rounding_probe(LLVMContextRef context, LLVMModuleRef module,
                                LLVMBuilderRef builder, unsigned count)
@@ -73,38 +64,42 @@ static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuil
     LLVMBuildRet(builder, LLVMBuildCall2(builder, type, add, &product, 1, ""));
 }
 
-/* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
- * compiled and their assembly looked at. */
-static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct cpu_target *target,
-                                         enum gruc_weights weights)
+/* Of float32 numbers: a fused multiply-add, rounding, and widening of half precision. */
+static void add_float_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder)
 {
-    int is_x86 = strncmp(target->triple, "x86_64", 6) == 0, with_dot = weights == GRUC_WEIGHTS_INT8;
-    /* The pattern of a dot product is found by optimizing, whatever the model is compiled with. */
-    LLVMTargetMachineRef machine = target->machine;
-    if (with_dot)
-        machine = LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu,
-                                          target->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                          LLVMCodeModelDefault);
-    LLVMContextRef context = LLVMContextCreate();
-    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
-    LLVMSetTarget(module, target->triple);
-    LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
     LLVMTypeRef vector = LLVMVectorType(LLVMFloatTypeInContext(context), 16);
-    LLVMTypeRef parameters[3] = {vector, vector, vector};
+    LLVMTypeRef half = LLVMVectorType(LLVMHalfTypeInContext(context), 16);
+    LLVMTypeRef parameters[3] = {vector, vector, half};
     LLVMValueRef function =
         LLVMAddFunction(module, "probe", LLVMFunctionType(vector, parameters, 3, 0));
     LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
     unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
     LLVMValueRef fma = LLVMGetIntrinsicDeclaration(module, id, &vector, 1);
-    LLVMValueRef arguments[3] = {LLVMGetParam(function, 0), LLVMGetParam(function, 1),
-                                 LLVMGetParam(function, 2)};
+    LLVMValueRef v_wide = LLVMBuildFPExt(builder, LLVMGetParam(function, 2), vector, "");
+    LLVMValueRef arguments[3] = {LLVMGetParam(function, 0), LLVMGetParam(function, 1), v_wide};
     LLVMTypeRef type = LLVMIntrinsicGetType(context, id, &vector, 1);
     LLVMValueRef sum = LLVMBuildCall2(builder, type, fma, arguments, 3, "");
     unsigned round_id = LLVMLookupIntrinsicID("llvm.roundeven", 14);
     LLVMValueRef round = LLVMGetIntrinsicDeclaration(module, round_id, &vector, 1);
     LLVMTypeRef round_type = LLVMIntrinsicGetType(context, round_id, &vector, 1);
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
-    add_half_probe(context, module, builder);
+}
+
+/* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
+ * compiled and their assembly looked at. The pattern of a dot product is found by optimizing only,
+ * the others are compiled fastest without. */
+static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target,
+                                         enum gruc_weights weights)
+{
+    int is_x86 = strncmp(target->triple, "x86_64", 6) == 0, with_dot = weights == GRUC_WEIGHTS_INT8;
+    LLVMTargetMachineRef machine = cpu_target_machine(target, with_dot ? 3 : 0);
+    if (machine == NULL)
+        return NULL;
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
+    LLVMSetTarget(module, target->triple);
+    LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
+    add_float_probe(context, module, builder);
     if (with_dot) {
         add_dot_probe(context, module, builder, 16, !is_x86);
         add_dot_probe(context, module, builder, 64, !is_x86);
@@ -122,8 +117,7 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetRef llvm_target, const struct
     LLVMDisposeBuilder(builder);
     LLVMDisposeModule(module);
     LLVMContextDispose(context);
-    if (machine != target->machine)
-        LLVMDisposeTargetMachine(machine);
+    LLVMDisposeTargetMachine(machine);
     return text;
 }
 
@@ -192,7 +186,7 @@ static void describe_x86(struct cpu_target *target, const char *assembly,
 
 /* What multiplies narrow numbers is found out only where they are wanted, as it takes a
  * millisecond. */
-enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_target *target,
+enum gruc_status cpu_target_describe(struct cpu_target *target,
                                      enum gruc_weights weights, struct gruc_diag *diag)
 {
     const char *triple = target->triple;
@@ -205,7 +199,7 @@ enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_targe
         target->abi = "lp64d";
         return GRUC_OK;
     }
-    LLVMMemoryBufferRef assembly = compile_probe(llvm_target, target, weights);
+    LLVMMemoryBufferRef assembly = compile_probe(target, weights);
     if (assembly == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", triple);
@@ -227,6 +221,19 @@ static LLVMCodeGenOptLevel level_of(int optimization)
     static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
                                                  LLVMCodeGenLevelLess, LLVMCodeGenLevelDefault};
     return levels[optimization < 0 ? 0 : optimization > 3 ? 3 : optimization];
+}
+
+LLVMTargetMachineRef cpu_target_machine(const struct cpu_target *target, int optimization)
+{
+    LLVMTargetRef llvm_target;
+    char *error = NULL;
+    if (LLVMGetTargetFromTriple(target->triple, &llvm_target, &error)) {
+        LLVMDisposeMessage(error);
+        return NULL;
+    }
+    return LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu, target->features,
+                                   level_of(optimization), LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
 }
 
 static int is_supported(const char *triple)
@@ -257,7 +264,8 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                  struct cpu_target *out)
 {
     cpu_initialize_llvm(wanted->triple == NULL);
-    *out = (struct cpu_target){.blocking = wanted->blocking};
+    *out = (struct cpu_target){.blocking = wanted->blocking,
+                               .optimization = wanted->optimization};
     char *host = LLVMGetDefaultTargetTriple();
     out->triple = wanted->triple != NULL ? LLVMNormalizeTargetTriple(wanted->triple)
                                          : LLVMCreateMessage(host);
@@ -296,13 +304,11 @@ enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_d
                                "target '%s' is none of x86_64, aarch64 and riscv64", out->triple);
     if (wanted->features != NULL || (wanted->cpu != NULL && strcmp(wanted->cpu, "native") != 0))
         GRUC_TRY(cpu_target_check(target, out, wanted->weights, diag));
-    out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
-                                           level_of(wanted->optimization), LLVMRelocPIC,
-                                           LLVMCodeModelDefault);
+    out->machine = cpu_target_machine(out, wanted->optimization);
     if (out->machine == NULL)
         return gruc_diag_error(diag, GRUC_E_TARGET, (struct gruc_mark){0},
                                "LLVM cannot emit code for '%s'", out->triple);
-    return cpu_target_describe(target, out, wanted->weights, diag);
+    return cpu_target_describe(out, wanted->weights, diag);
 }
 
 void cpu_target_finish(struct cpu_target *target)

@@ -24,6 +24,7 @@ struct cpu_target {
     int has_round;        /* rounding to nearest is one instruction */
     int has_half;         /* half precision becomes float32 in one instruction */
     enum cpu_dot dot;     /* the instruction for the weights that are wanted */
+    int optimization;     /* 0 to 3 */
     const char *abi;      /* module flag target-abi, NULL: none */
     struct gruc_blocking blocking; /* wanted */
 };
@@ -32,9 +33,12 @@ struct cpu_target {
 enum gruc_status cpu_target_open(const struct gruc_target *wanted, struct gruc_diag *diag,
                                  struct cpu_target *out);
 void cpu_target_finish(struct cpu_target *target);
+/* Such as machine is, for code of that optimization, 0 to 3; the caller disposes of it. NULL: LLVM
+ * has none. */
+LLVMTargetMachineRef cpu_target_machine(const struct cpu_target *target, int optimization);
 
 /* Fills in what the emitter knows, for the weights that are wanted. */
-enum gruc_status cpu_target_describe(LLVMTargetRef llvm_target, struct cpu_target *target,
+enum gruc_status cpu_target_describe(struct cpu_target *target,
                                      enum gruc_weights weights, struct gruc_diag *diag);
 /* Reports when LLVM does not know wanted's cpu or features for its triple, or cannot emit code for
  * them: target_check.c. */

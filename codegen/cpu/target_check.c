@@ -133,7 +133,7 @@ static void try_target(LLVMTargetRef target, struct cpu_target *wanted, enum gru
     begin_sample(&s, wanted->triple);
     emit_sample(&s, wanted->machine);
     ssize_t written = write(answers, known, sizeof known - 1);
-    if (written < 0 || cpu_target_describe(target, wanted, weights, &diag) != GRUC_OK)
+    if (written < 0 || cpu_target_describe(wanted, weights, &diag) != GRUC_OK)
         end_child("no code generator");
     begin_sample(&s, wanted->triple);
     for (unsigned lanes = 4; lanes <= 16; lanes *= 2)
