@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # From YAML to code that can run: at most 40 ms at 128 units (int8: 60), 1 s and 2.2 times the
 # weights in memory, all of the process counted, for 100 MB of weights; the least of some tries, for
-# the machine may be busy, and no verdict when no try had a processor for itself. The number of
-# steps makes no difference.
+# the machine may be busy, and no verdict against it unless three tries had whole cores for
+# themselves. The number of steps makes no difference.
 set -u
 cd "$(dirname "$0")/.."
 gruc=$GRUC_BUILD/gruc
@@ -41,8 +41,8 @@ weights() {
   yes fff | head -c $((2 * kernel + bias))
 }
 
-# compile NAME [OPTION]: compiles NAME.yaml; sets time (milliseconds), peak (kB) and
-# share (percent of the time that it had a processor).
+# compile NAME [OPTION]: compiles NAME.yaml; sets time (milliseconds), peak (kB),
+# share (percent of the time that it had a processor) and own (1: whole cores).
 compile() {
   if ! "$GRUC_BUILD/tests/peak" "$scratch/zeros.npy" 1 "$gruc" bench "$scratch/$1.yaml" \
       ${2:+"$2"} --batch=1 --steps=2 --threads=1 --seconds=0 --json > "$scratch/bench" \
@@ -53,6 +53,7 @@ compile() {
   time=$(tr ',{}' '\n\n\n' < "$scratch/bench" | sed -n 's/.*"compile_ms": *//p' | head -n 1)
   peak=$(sed -n 's/^peak //p' "$scratch/bench")
   share=$(sed -n 's/^share //p' "$scratch/bench")
+  own=$(sed -n 's/^own //p' "$scratch/bench")
 }
 
 # at_most NAME LIMIT TRIES [OPTION]: tries until one is within the limit, the later half of them a
@@ -66,13 +67,13 @@ at_most() {
     compile "$1" ${4:+"$4"}
     best=$(printf '%s\n%s\n' "${best:-$time}" "$time" | sort -g | head -n 1)
     awk "BEGIN {exit !($best <= $2)}" && break
-    [ "$share" -ge 90 ] && calm=$((calm + 1))
+    [ "$share" -ge 90 ] && [ "$own" -eq 1 ] && calm=$((calm + 1))
     tries=$((tries + 1))
   done
   if awk "BEGIN {exit !($best <= $2)}"; then
     echo "ok compile_time of $1${4:+, $4}: $best ms"
-  elif [ $calm -eq 0 ]; then
-    echo "skip compile_time of $1${4:+, $4}: the machine is busy; $best ms at best"
+  elif [ $calm -lt 3 ]; then
+    echo "skip compile_time of $1${4:+, $4}: other work shares the cores; $best ms at best"
   else
     echo "not ok compile_time of $1${4:+, $4}: $best ms, the limit is $2"
     failed=1
@@ -151,8 +152,8 @@ inputs:
 layers:
   - Bidirectional: {layer: {GRU: {units: 64, return_sequences: true}}}
 END
-scans directions 1 2 # NAME_step may have one of its own
-scans 128_units 0 1 # where a companion pays on this target
+scans directions 1 3 # single rows with a companion and NAME_step may have ones of their own
+scans 128_units 0 2 # for single and several rows, where a companion pays on this target
 stack 1 32 > "$scratch/32_units.yaml"
 scans 32_units 0 0
 

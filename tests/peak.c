@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* peak FILE WIDTH COMMAND...: writes zeros (1, 200, WIDTH) to FILE, runs COMMAND and prints its
- * peak resident memory in kB and how much of the time it had a processor, in percent. Answers its
- * exit status. */
+ * peak resident memory in kB, how much of the time it had a processor, in percent, and whether the
+ * cores had it for themselves before and after (1 or 0). Answers its exit status. */
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -24,6 +25,61 @@ static double of_timeval(struct timeval time)
     return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
 }
 
+/* A processor may be one of two threads of a core. While the other one is busy, maybe with another
+ * machine's work, a core that adds four numbers a cycle has half of that for each. */
+#ifdef __x86_64__
+enum { ROUNDS = 20000, SAMPLES = 5 };
+#define LEAST_ADDITIONS 3.2 /* a cycle: any core of these has ports for four */
+
+/* Time of 16 ROUNDS additions that wait for each other, or of as many in four chains. */
+static double additions(int in_chains)
+{
+    unsigned long a = 1, b = 1, c = 1, d = 1;
+    double begin = milliseconds();
+    for (int i = 0; i < ROUNDS; i++)
+        if (in_chains)
+            __asm__ volatile("add $1, %0\n add $1, %1\n add $1, %2\n add $1, %3\n"
+                             "add $1, %0\n add $1, %1\n add $1, %2\n add $1, %3\n"
+                             "add $1, %0\n add $1, %1\n add $1, %2\n add $1, %3\n"
+                             "add $1, %0\n add $1, %1\n add $1, %2\n add $1, %3"
+                             : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
+        else
+            __asm__ volatile("add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0\n"
+                             "add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0\n"
+                             "add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0\n"
+                             "add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0"
+                             : "+r"(a));
+    return milliseconds() - begin;
+}
+
+/* Whether all processors that may be used have their cores for themselves, in most samples. */
+static int cores_are_own(void)
+{
+    cpu_set_t all, one;
+    if (sched_getaffinity(0, sizeof all, &all) != 0)
+        return 1;
+    int own = 1;
+    for (int cpu = 0; cpu < CPU_SETSIZE && own; cpu++) {
+        if (!CPU_ISSET(cpu, &all))
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        int good = 0;
+        for (int i = 0; i < SAMPLES; i++)
+            good += additions(0) / additions(1) >= LEAST_ADDITIONS;
+        own = 2 * good > SAMPLES;
+    }
+    sched_setaffinity(0, sizeof all, &all);
+    return own;
+}
+#else
+static int cores_are_own(void)
+{
+    return 1;
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc < 4)
@@ -35,6 +91,7 @@ int main(int argc, char **argv)
         gruc_npy_write(argv[1], &zeros, &error) != GRUC_OK)
         return 70;
     gruc_array_finish(&zeros);
+    int is_own = cores_are_own();
     double begin = milliseconds();
     pid_t child = fork();
     if (child == 0) {
@@ -46,6 +103,7 @@ int main(int argc, char **argv)
     if (child < 0 || wait4(child, &status, 0, &usage) != child)
         return 70;
     double busy = of_timeval(usage.ru_utime) + of_timeval(usage.ru_stime);
-    printf("peak %ld\nshare %.0f\n", usage.ru_maxrss, 100 * busy / (milliseconds() - begin));
+    double share = 100 * busy / (milliseconds() - begin);
+    printf("peak %ld\nshare %.0f\nown %d\n", usage.ru_maxrss, share, is_own && cores_are_own());
     return WIFEXITED(status) ? WEXITSTATUS(status) : 70;
 }
