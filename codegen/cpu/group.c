@@ -43,12 +43,14 @@ static int emit_steps(struct cpu_run *r, const struct gruc_group *steps, unsigne
     return *out != NULL && !r->e->failed;
 }
 
-static int emit_scan_functions(struct cpu_run *r, const struct gruc_stage *stage,
-                               const struct cpu_stage *companion, struct cpu_scan *out)
+/* Stages of a step are emitted where they are called; of one that is emitted again and again, whoever
+ * in the group is unrolled, they are functions. */
+static int emit_scan_functions(struct cpu_run *r, const struct gruc_group *group,
+                               const struct gruc_stage *stage, const struct cpu_stage *companion,
+                               struct cpu_scan *out)
 {
     struct cpu_emitter *e = r->e;
-    int unrolled = (int)gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0);
-    unsigned flags = CPU_STAGE_STEP | (unrolled ? 0 : CPU_STAGE_INSIDE);
+    unsigned flags = CPU_STAGE_STEP | (cpu_is_unrolled(e, group) ? 0 : CPU_STAGE_INSIDE);
     *out = (struct cpu_scan){.stage = stage};
     if (companion != NULL && !cpu_beside_emit(r, companion, &out->beside))
         return 0;
@@ -82,7 +84,7 @@ static int emit_functions(struct cpu_run *r, const struct gruc_group *group, str
         }
         const struct cpu_stage *companion =
             stage->companion == GRUC_NONE ? NULL : &out->stages[stage->companion];
-        if (!emit_scan_functions(r, stage, companion, &out->scans[i]))
+        if (!emit_scan_functions(r, group, stage, companion, &out->scans[i]))
             return 0;
     }
     return !e->failed;
