@@ -194,62 +194,80 @@ static size_t count_sums(const struct cpu_emitter *e, const struct gruc_stage *s
     return sums;
 }
 
-/* Stores the sums of rows at v_memory, or loads them from there: [row][sum][vector]. After its own
+/* Stores the sums of rows at v_memory, or loads them from there: [row][vector][sum]. After its own
  * rows a block stores those of the last again. */
 static void move_sums(struct cpu_emitter *e, struct cpu_block *block, unsigned rows,
-                      LLVMValueRef v_memory, int is_store)
+                      uint64_t row_bytes, LLVMValueRef v_memory, int is_store)
 {
     const struct gruc_stage *stage = block->stage->stage;
     LLVMTypeRef type = l_vector(e->t_float, block->lanes);
     unsigned bytes = block->lanes * 4;
-    uint64_t offset = 0;
     for (unsigned at = 0; at < rows; at++) {
         unsigned row = at < block->n_rows ? at : block->n_rows - 1;
-        for (size_t i = 0; i < stage->n_ops; i++) {
-            const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
-            if (op->code != GRUC_OP_MATMUL)
-                continue;
-            for (unsigned vector = 0; vector < block->n_vectors; vector++, offset += bytes) {
+        uint64_t offset = at * row_bytes;
+        for (unsigned vector = 0; vector < block->n_vectors; vector++)
+            for (size_t i = 0; i < stage->n_ops; i++) {
+                const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
+                if (op->code != GRUC_OP_MATMUL)
+                    continue;
                 LLVMValueRef address = l_offset(e, v_memory, l_i64(e, offset));
                 LLVMValueRef *slot = value_slot(e, block, op->results[0], row, vector);
                 if (is_store)
                     l_store(e, *slot, address, bytes);
                 else
                     *slot = l_load(e, type, address, bytes);
+                offset += bytes;
             }
-        }
     }
+}
+
+static uint64_t products_of_unit(const struct gruc_stage *stage)
+{
+    uint64_t products = 0;
+    for (size_t i = 0; i < stage->n_products; i++)
+        products += (uint64_t)stage->products[i].depth * stage->products[i].n_ops;
+    return products;
 }
 
 /* How many chains of operations run side by side. A loop's rounds overlap too, though less well;
  * after long sums that is no loss, and after longer ones one at a time is less to compile. */
 static unsigned chains_together(const struct cpu_emitter *e, const struct cpu_block *block)
 {
-    const struct gruc_stage *stage = block->stage->stage;
-    uint64_t products = 0; /* of a unit */
-    for (size_t i = 0; i < stage->n_products; i++)
-        products += (uint64_t)stage->products[i].depth * stage->products[i].n_ops;
+    uint64_t products = products_of_unit(block->stage->stage);
     if (block->n_rows > 1 && products >= LONGER_SUMS)
         return 1;
     return e->target->registers >= 32 && products < LONG_SUMS ? 4 : 2;
 }
 
+static int has_long_epilogue(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    return stage->n_ops - count_sums(e, stage) > LOOP_OPS;
+}
+
+int cpu_epilogue_goes_by_vectors(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    return has_long_epilogue(e, stage) && products_of_unit(stage) >= LONGER_SUMS;
+}
+
 static uint64_t sum_bytes(const struct cpu_emitter *e, const struct cpu_block *block)
 {
-    return (uint64_t)count_sums(e, block->stage->stage) * block->n_vectors * block->lanes * 4;
+    return (uint64_t)count_sums(e, block->stage->stage) * block->lanes * 4;
 }
 
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
                                        unsigned least)
 {
-    const struct gruc_stage *stage = block->stage->stage;
-    unsigned together = chains_together(e, block);
-    unsigned rows = together < block->n_vectors ? 1 : together / block->n_vectors;
-    int is_long = stage->n_ops - count_sums(e, stage) > LOOP_OPS;
-    if (!is_long || rows >= block->n_rows || rows > least || block->n_rows % rows != 0)
+    unsigned together = chains_together(e, block), vectors = block->n_vectors;
+    unsigned rows = together < vectors ? 1 : together / vectors;
+    if (together == 1 && block->tail == block->lanes)
+        vectors = 1;
+    int is_all = rows >= block->n_rows && vectors == block->n_vectors;
+    if (!has_long_epilogue(e, block->stage->stage) || is_all || rows > least ||
+        block->n_rows % rows != 0)
         return (struct cpu_epilogue){0};
-    struct cpu_epilogue out = {.rows = rows};
-    out.v_sums = l_allocate(e, sum_bytes(e, block) * block->n_rows, "sums");
+    struct cpu_epilogue out = {.rows = rows, .vectors = vectors,
+                               .row_bytes = sum_bytes(e, block) * block->n_vectors};
+    out.v_sums = l_allocate(e, out.row_bytes * block->n_rows, "sums");
     out.v_numbers = l_allocate(e, 8 * (size_t)block->n_rows, "rows");
     for (unsigned row = 0; row < block->n_rows; row++)
         l_store(e, block->v_rows[row], l_offset(e, out.v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);
@@ -257,35 +275,51 @@ struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_b
 }
 
 void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
-                       struct cpu_block *block)
+                       struct cpu_block *part, LLVMValueRef v_vector)
 {
     if (epilogue->rows > 0) {
-        unsigned rows = (block->n_rows + epilogue->rows - 1) / epilogue->rows * epilogue->rows;
-        move_sums(e, block, rows, epilogue->v_sums, 1);
+        unsigned rows = (part->n_rows + epilogue->rows - 1) / epilogue->rows * epilogue->rows;
+        LLVMValueRef v_bytes = l_mul(e, v_vector, l_i64(e, sum_bytes(e, part)));
+        move_sums(e, part, rows, epilogue->row_bytes, l_offset(e, epilogue->v_sums, v_bytes), 1);
         return;
     }
-    unsigned total = block->n_rows * block->n_vectors, together = chains_together(e, block);
+    unsigned total = part->n_rows * part->n_vectors;
+    unsigned together = chains_together(e, part);
     for (unsigned first = 0; first < total; first += together)
-        emit_chains(e, block, first, total - first < together ? total - first : together);
+        emit_chains(e, part, first, total - first < together ? total - first : together);
 }
 
-void cpu_epilogue_end(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
-                      const struct cpu_block *block, LLVMValueRef v_rows)
+/* The operations of a round: some whole rows or one vector of a row. */
+static void emit_round(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                       const struct cpu_block *block, LLVMValueRef v_first, LLVMValueRef v_vector)
 {
-    if (epilogue->rows == 0)
-        return;
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, epilogue->rows));
     struct cpu_block part = *block;
     part.n_rows = epilogue->rows;
+    part.n_vectors = epilogue->vectors;
+    part.v_unit = l_add(e, block->v_unit, l_mul(e, v_vector, l_i64(e, block->lanes)));
     for (unsigned row = 0; row < part.n_rows; row++) {
-        LLVMValueRef v_row = l_add(e, loop.v_index, l_i64(e, row));
+        LLVMValueRef v_row = l_add(e, v_first, l_i64(e, row));
         LLVMValueRef v_number = l_offset(e, epilogue->v_numbers, l_mul(e, v_row, l_i64(e, 8)));
         part.v_rows[row] = l_load(e, e->t_i64, v_number, 8);
     }
     size_t locals = block->stage->stage->n_ops + block->stage->n_loads;
     memset(part.values, 0, locals * part.n_rows * part.n_vectors * sizeof *part.values);
-    LLVMValueRef v_bytes = l_mul(e, loop.v_index, l_i64(e, sum_bytes(e, block)));
-    move_sums(e, &part, part.n_rows, l_offset(e, epilogue->v_sums, v_bytes), 0);
+    LLVMValueRef v_bytes = l_add(e, l_mul(e, v_first, l_i64(e, epilogue->row_bytes)),
+                                 l_mul(e, v_vector, l_i64(e, sum_bytes(e, block))));
+    move_sums(e, &part, part.n_rows, epilogue->row_bytes, l_offset(e, epilogue->v_sums, v_bytes),
+              0);
     emit_chains(e, &part, 0, part.n_rows * part.n_vectors);
-    l_loop_end(e, &loop);
+}
+
+void cpu_epilogue_end(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                      const struct cpu_block *block, LLVMValueRef v_rows, LLVMValueRef v_first,
+                      LLVMValueRef v_limit)
+{
+    if (epilogue->rows == 0)
+        return;
+    struct l_loop rows = l_loop_begin(e, l_i64(e, 0), v_rows, l_i64(e, epilogue->rows));
+    struct l_loop vectors = l_loop_begin(e, v_first, v_limit, l_i64(e, epilogue->vectors));
+    emit_round(e, epilogue, block, rows.v_index, vectors.v_index);
+    l_loop_end(e, &vectors);
+    l_loop_end(e, &rows);
 }

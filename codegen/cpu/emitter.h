@@ -208,18 +208,25 @@ void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, siz
 /* Pointwise operations and stores of the stage, after the sums of a block or of its first rows: by
  * a loop over rows whose sums wait in memory, or at once. */
 struct cpu_epilogue {
-    unsigned rows; /* that the loop takes at a time; 0: there is none */
+    unsigned rows, vectors; /* that a round takes; 0: there is no loop */
+    uint64_t row_bytes;     /* of the sums of a row */
     LLVMValueRef v_sums, v_numbers;
 };
+/* Whether rounds over several rows take a single vector, so that not all vectors of a block need be
+ * there. */
+int cpu_epilogue_goes_by_vectors(const struct cpu_emitter *e, const struct gruc_stage *stage);
 /* least: rows of the smallest part of the block that is computed. */
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
                                        unsigned least);
-/* After the sums; once for each part where it depends on the call which one is computed. */
+/* After the sums; once for each part where it depends on the call which one is computed. v_vector:
+ * the first of the block's vectors that the part has, all of them where there is no loop. */
 void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
-                       struct cpu_block *block);
-/* Of the first v_rows rows, after any part. */
+                       struct cpu_block *part, LLVMValueRef v_vector);
+/* Of the first v_rows rows, after any part, and of the vectors from v_first to v_limit, whole
+ * rounds. */
 void cpu_epilogue_end(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
-                      const struct cpu_block *block, LLVMValueRef v_rows);
+                      const struct cpu_block *block, LLVMValueRef v_rows, LLVMValueRef v_first,
+                      LLVMValueRef v_limit);
 /* One pointwise operation on vectors (or scalars with lanes 1). */
 LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code,
                                 LLVMValueRef *operands, unsigned lanes);

@@ -67,31 +67,54 @@ static uint64_t left_bytes(const struct sums *s)
     return s->has_dots ? 4 : (uint64_t)4 * s->packed->group;
 }
 
+static LLVMValueRef load_number(struct sums *s, const struct place *at, unsigned row,
+                                uint64_t offset)
+{
+    struct cpu_emitter *e = s->e;
+    LLVMValueRef v_at = l_offset(e, at->v_left[row], l_i64(e, offset));
+    LLVMValueRef v = l_load(e, s->has_dots ? e->t_i32 : e->t_float, v_at, 4);
+    return l_splat(e, v, s->block->lanes);
+}
+
+static LLVMValueRef load_weights(struct sums *s, const struct place *at,
+                                 const struct cpu_weights_place *place)
+{
+    LLVMValueRef w = cpu_load_weights(s->e, s->packed, at->v_weights, place);
+    if (at->v_ahead != NULL)
+        cpu_fetch_weights(s->e, s->packed, at->v_ahead, place);
+    return w;
+}
+
+/* Whether registers have no room for a number of each row besides the sums, but for the weights. */
+static int goes_by_rows(const struct sums *s)
+{
+    return s->n_ranges * s->block->n_rows * (s->gates * s->block->n_vectors + 1) >=
+           s->e->target->registers;
+}
+
 /* Adds the products of step k, counted from place, to one range: those of its numbers i, or of both
  * at once. */
 static void add_products(struct sums *s, unsigned range, const struct place *at, uint32_t k,
                          unsigned i)
 {
-    struct cpu_emitter *e = s->e;
     uint64_t offset = k * left_bytes(s) + (uint64_t)i * 4;
-    LLVMValueRef v_x[CPU_MAX_ROWS];
-    for (unsigned row = 0; row < s->block->n_rows; row++) {
-        LLVMValueRef v_at = l_offset(e, at->v_left[row], l_i64(e, offset));
-        LLVMValueRef v = l_load(e, s->has_dots ? e->t_i32 : e->t_float, v_at, 4);
-        v_x[row] = l_splat(e, v, s->block->lanes);
+    unsigned n_rows = s->block->n_rows, n_weights = s->gates * s->block->n_vectors;
+    int by_rows = goes_by_rows(s);
+    LLVMValueRef v_x[CPU_MAX_ROWS] = {NULL}, v_w[MAX_SUMS] = {NULL};
+    for (unsigned row = 0; row < n_rows && !by_rows; row++)
+        v_x[row] = load_number(s, at, row, offset);
+    for (unsigned n = 0; n < n_rows * n_weights; n++) {
+        unsigned row = by_rows ? n / n_weights : n % n_rows;
+        unsigned weight = by_rows ? n % n_weights : n / n_rows;
+        unsigned gate = weight / s->block->n_vectors, vector = weight % s->block->n_vectors;
+        if (v_x[row] == NULL)
+            v_x[row] = load_number(s, at, row, offset);
+        if (v_w[weight] == NULL)
+            v_w[weight] = load_weights(s, at, &(struct cpu_weights_place){vector, gate, k, i});
+        LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
+        *sum = s->has_dots ? multiply_pairs(s, v_x[row], v_w[weight], *sum)
+                           : multiply_add(s, v_x[row], v_w[weight], *sum);
     }
-    for (unsigned gate = 0; gate < s->gates; gate++)
-        for (unsigned vector = 0; vector < s->block->n_vectors; vector++) {
-            struct cpu_weights_place place = {vector, gate, k, i};
-            LLVMValueRef w = cpu_load_weights(e, s->packed, at->v_weights, &place);
-            if (at->v_ahead != NULL)
-                cpu_fetch_weights(e, s->packed, at->v_ahead, &place);
-            for (unsigned row = 0; row < s->block->n_rows; row++) {
-                LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
-                *sum = s->has_dots ? multiply_pairs(s, v_x[row], w, *sum)
-                                   : multiply_add(s, v_x[row], w, *sum);
-            }
-        }
 }
 
 /* Step k: of pairs the second number first, as the instruction for both does. The last step of

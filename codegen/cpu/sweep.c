@@ -147,11 +147,15 @@ static unsigned rows_of_block(const struct cpu_emitter *e, const struct gruc_sta
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = CPU_BLOCK_ROWS;
-    /* Besides the sums, a number of each row and a weight are in registers. */
+    /* Besides the sums there are in registers a number of each row and a weight or, where more rows
+     * make up for it, a number and a weight of each gate. */
     unsigned registers = e->target->registers;
-    for (unsigned rows = wanted; rows > 1; rows /= 2)
-        if (rows * gates <= registers - 4 && rows * gates + rows < registers)
+    int has_turns = stage->n_ops == gates || cpu_epilogue_goes_by_vectors(e, stage);
+    for (unsigned rows = wanted; rows > 1; rows /= 2) {
+        unsigned others = has_turns && gates < rows ? gates : rows;
+        if (rows * gates <= registers - 4 && rows * gates + others < registers)
             return rows;
+    }
     return 1;
 }
 
@@ -178,11 +182,17 @@ struct rows {
     unsigned more;  /* the same of a larger part; 0: there is none */
 };
 
-/* The products of a block, or of its first rows. */
-static void emit_products(struct sweep *w, struct cpu_block *block, unsigned rows)
+/* A block of units: its vectors, the valid lanes of the last, and how many of them all rows of a
+ * block of rows have in registers. A part of these has as many as it has room for, so that fewer
+ * rows have sums enough to keep the multipliers busy. */
+struct units {
+    LLVMValueRef v_unit;
+    unsigned vectors, tail, at_once;
+};
+
+static void emit_products(struct sweep *w, struct cpu_block *block)
 {
-    block->n_rows = rows;
-    memset(w->values, 0, w->n_values * rows * block->n_vectors * sizeof *w->values);
+    memset(w->values, 0, w->n_values * block->n_rows * block->n_vectors * sizeof *w->values);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         if (gruc_narrow_is_integer(w->packed[i].product->weights))
             cpu_emit_quantized_product(w->e, block, i, &w->packed[i]);
@@ -193,42 +203,61 @@ static void emit_products(struct sweep *w, struct cpu_block *block, unsigned row
     }
 }
 
-static void emit_part(struct sweep *w, struct cpu_block *block,
-                      const struct cpu_epilogue *epilogue, unsigned rows)
+/* The first rows of a block, so many of its vectors at once from v_first to v_limit. */
+static void emit_part(struct sweep *w, const struct cpu_block *block,
+                      const struct cpu_epilogue *epilogue, unsigned rows, unsigned vectors,
+                      LLVMValueRef v_first, LLVMValueRef v_limit)
 {
-    emit_products(w, block, rows);
-    cpu_epilogue_take(w->e, epilogue, block);
+    struct cpu_emitter *e = w->e;
+    struct cpu_block part = *block;
+    part.n_rows = rows;
+    part.n_vectors = vectors;
+    struct l_loop loop = l_loop_begin(e, v_first, v_limit, l_i64(e, vectors));
+    part.v_unit = l_add(e, block->v_unit, l_mul(e, loop.v_index, l_i64(e, block->lanes)));
+    emit_products(w, &part);
+    cpu_epilogue_take(e, epilogue, &part, loop.v_index);
+    l_loop_end(e, &loop);
+}
+
+/* Vectors that a part of some rows has at once. */
+static unsigned vectors_of_part(const struct sweep *w, const struct units *units, unsigned rows)
+{
+    unsigned sums = rows * gates_of(w->e, w->s->stage) * units->vectors;
+    return sums <= w->e->target->registers - 4 ? units->vectors : units->at_once;
 }
 
 /* What is computed of a block depends on how many rows are left; the last one is done again where
- * these are fewer, which costs less than rows one by one. */
-static void emit_parts(struct sweep *w, const struct rows *rows, struct cpu_block *block,
-                       const struct cpu_epilogue *epilogue, LLVMValueRef v_left)
+ * these are fewer, which costs less than rows one by one. All rows have the vectors from v_first to
+ * v_limit, parts have all. */
+static void emit_parts(struct sweep *w, const struct rows *rows, const struct units *units,
+                       const struct cpu_block *block, const struct cpu_epilogue *epilogue,
+                       LLVMValueRef v_left, LLVMValueRef v_first, LLVMValueRef v_limit)
 {
     struct cpu_emitter *e = w->e;
     LLVMBasicBlockRef b_done = l_block(e, "summed");
+    LLVMValueRef v_none = l_i64(e, 0), v_all = l_i64(e, units->vectors);
     for (unsigned part = rows->few; part != 0; part = part == rows->few ? rows->more : 0) {
         LLVMBasicBlockRef b_part = l_block(e, "part"), b_more = l_block(e, "more");
         LLVMValueRef v_more =
             LLVMBuildICmp(e->builder, LLVMIntULT, l_i64(e, part), v_left, "");
         LLVMBuildCondBr(e->builder, v_more, b_more, b_part);
         LLVMPositionBuilderAtEnd(e->builder, b_part);
-        emit_part(w, block, epilogue, part);
+        emit_part(w, block, epilogue, part, vectors_of_part(w, units, part), v_none, v_all);
         LLVMBuildBr(e->builder, b_done);
         LLVMPositionBuilderAtEnd(e->builder, b_more);
     }
-    emit_part(w, block, epilogue, rows->count);
+    emit_part(w, block, epilogue, rows->count, units->at_once, v_first, v_limit);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
-/* The rows at v_index and after it. */
-static void emit_block(struct sweep *w, const struct rows *rows, LLVMValueRef v_index,
-                       LLVMValueRef v_unit, unsigned vectors, unsigned tail)
+/* The rows at v_index and after it; of whole blocks the vectors from v_first to v_limit. */
+static void emit_block(struct sweep *w, const struct rows *rows, const struct units *units,
+                       LLVMValueRef v_index, LLVMValueRef v_first, LLVMValueRef v_limit)
 {
     struct cpu_emitter *e = w->e;
-    struct cpu_block block = {.stage = w->s, .n_rows = rows->count, .n_vectors = vectors,
-                              .lanes = w->lanes, .tail = tail, .v_unit = v_unit,
+    struct cpu_block block = {.stage = w->s, .n_rows = rows->count, .n_vectors = units->vectors,
+                              .lanes = w->lanes, .tail = units->tail, .v_unit = units->v_unit,
                               .values = w->values};
     LLVMValueRef v_last = LLVMBuildSub(e->builder, rows->v_limit, l_i64(e, 1), "");
     for (unsigned row = 0; row < rows->count; row++) {
@@ -241,20 +270,55 @@ static void emit_block(struct sweep *w, const struct rows *rows, LLVMValueRef v_
     if (rows->few > 0) {
         LLVMValueRef v_left = LLVMBuildSub(e->builder, rows->v_limit, v_index, "");
         v_count = l_smaller(e, v_left, v_count);
-        emit_parts(w, rows, &block, &epilogue, v_left);
+        emit_parts(w, rows, units, &block, &epilogue, v_left, v_first, v_limit);
     } else {
-        emit_part(w, &block, &epilogue, rows->count);
+        emit_part(w, &block, &epilogue, rows->count, units->at_once, v_first, v_limit);
     }
-    cpu_epilogue_end(e, &epilogue, &block, v_count);
+    cpu_epilogue_end(e, &epilogue, &block, v_count, v_first, v_limit);
+}
+
+/* Whole blocks of rows take the vectors in turn, so that the weights of a turn stay in the nearest
+ * cache for all of them; then come the rows that are left, with all vectors. */
+static void emit_turns(struct sweep *w, const struct rows *rows, const struct units *units)
+{
+    struct cpu_emitter *e = w->e;
+    LLVMValueRef v_all = LLVMBuildSub(e->builder, rows->v_limit, rows->v_first, "");
+    LLVMValueRef v_count = l_i64(e, rows->count), v_vectors = l_i64(e, units->vectors);
+    LLVMValueRef v_whole = LLVMBuildUDiv(e->builder, v_all, v_count, "");
+    LLVMValueRef v_rest = LLVMBuildURem(e->builder, v_all, v_count, "");
+    LLVMValueRef v_turns = l_i64(e, units->vectors / units->at_once);
+    LLVMValueRef v_limit = l_mul(e, v_whole, v_turns);
+    LLVMValueRef v_has_rest = LLVMBuildIsNotNull(e->builder, v_rest, "");
+    LLVMValueRef v_blocks =
+        l_add(e, v_limit, LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, ""));
+    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_blocks, l_i64(e, 1));
+    LLVMValueRef v_is_whole = LLVMBuildICmp(e->builder, LLVMIntULT, loop.v_index, v_limit, "");
+    LLVMValueRef v_again = LLVMBuildICmp(e->builder, LLVMIntULE, v_whole, loop.v_index, "");
+    LLVMValueRef v_second = LLVMBuildAnd(e->builder, v_again, v_is_whole, "");
+    LLVMValueRef v_first =
+        LLVMBuildSelect(e->builder, v_second, l_i64(e, units->at_once), l_i64(e, 0), "");
+    LLVMValueRef v_end = LLVMBuildSelect(
+        e->builder, v_is_whole, l_add(e, v_first, l_i64(e, units->at_once)), v_vectors, "");
+    LLVMValueRef v_block = LLVMBuildSub(
+        e->builder, loop.v_index,
+        LLVMBuildSelect(e->builder, v_again, v_whole, l_i64(e, 0), ""), "");
+    v_block = LLVMBuildSelect(e->builder, v_is_whole, v_block, v_whole, "");
+    LLVMValueRef v_row = l_add(e, rows->v_first, l_mul(e, v_block, v_count));
+    emit_block(w, rows, units, v_row, v_first, v_end);
+    l_loop_end(e, &loop);
 }
 
 /* All of them for one block of units. */
-static void emit_rows(struct sweep *w, const struct rows *rows, LLVMValueRef v_unit,
-                      unsigned vectors, unsigned tail)
+static void emit_rows(struct sweep *w, const struct rows *rows, const struct units *units)
 {
-    struct l_loop loop = l_loop_begin(w->e, rows->v_first, rows->v_limit, l_i64(w->e, rows->count));
-    emit_block(w, rows, loop.v_index, v_unit, vectors, tail);
-    l_loop_end(w->e, &loop);
+    struct cpu_emitter *e = w->e;
+    if (units->at_once < units->vectors) {
+        emit_turns(w, rows, units);
+        return;
+    }
+    struct l_loop loop = l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
+    emit_block(w, rows, units, loop.v_index, l_i64(e, 0), l_i64(e, units->vectors));
+    l_loop_end(e, &loop);
 }
 
 /* The same, or no row where v_any is false. */
@@ -271,7 +335,7 @@ static void emit_pointwise(struct sweep *w)
 {
     struct cpu_emitter *e = w->e;
     unsigned width = w->s->stage->width, vectors = vectors_of_block(w, 1);
-    unsigned units = vectors * w->lanes, whole = width / units, rest = width - whole * units;
+    unsigned each = vectors * w->lanes, whole = width / each, rest = width - whole * each;
     LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
@@ -279,17 +343,32 @@ static void emit_pointwise(struct sweep *w)
     const struct rows one = {.v_first = l_i64(e, 0), .v_limit = w->s->v_rows, .count = 1};
     struct l_loop rows = l_loop_begin(e, one.v_first, one.v_limit, l_i64(e, 1));
     struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
-    emit_block(w, &one, rows.v_index, l_mul(e, loop.v_index, l_i64(e, units)), vectors, w->lanes);
+    struct units units = {l_mul(e, loop.v_index, l_i64(e, each)), vectors, w->lanes, vectors};
+    emit_block(w, &one, &units, rows.v_index, l_i64(e, 0), l_i64(e, vectors));
     l_loop_end(e, &loop);
     if (rest > 0) {
         unsigned left = (rest + w->lanes - 1) / w->lanes;
+        units = (struct units){l_i64(e, (uint64_t)whole * each), left,
+                               rest - (left - 1) * w->lanes, left};
         LLVMValueRef v_times = LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, "");
         struct l_loop once = l_loop_begin(e, l_i64(e, 0), v_times, l_i64(e, 1));
-        emit_block(w, &one, rows.v_index, l_i64(e, (uint64_t)whole * units), left,
-                   rest - (left - 1) * w->lanes);
+        emit_block(w, &one, &units, rows.v_index, l_i64(e, 0), l_i64(e, left));
         l_loop_end(e, &once);
     }
     l_loop_end(e, &rows);
+}
+
+/* Blocks of units for some rows: two turns of vectors where a part of the rows would have too few
+ * sums otherwise. */
+static struct units units_for(const struct sweep *w, const struct rows *rows)
+{
+    unsigned vectors = vectors_of_block(w, rows->count);
+    unsigned all = (w->s->stage->width + w->lanes - 1) / w->lanes;
+    unsigned sums = rows->few * gates_of(w->e, w->s->stage) * vectors;
+    int has_turns = rows->few > 1 && cpu_epilogue_goes_by_vectors(w->e, w->s->stage) &&
+                    sums < 4 * w->e->target->fma_rate && 2 * vectors <= all;
+    return (struct units){.vectors = has_turns ? 2 * vectors : vectors, .tail = w->lanes,
+                          .at_once = vectors};
 }
 
 /* This share of the units for some rows. The block at the end that is not whole counts as one, and
@@ -297,8 +376,9 @@ static void emit_pointwise(struct sweep *w)
 static void emit_units(struct sweep *w, const struct rows *rows)
 {
     struct cpu_emitter *e = w->e;
-    unsigned width = w->s->stage->width, per_block = vectors_of_block(w, rows->count);
-    unsigned units = per_block * w->lanes, whole = width / units, rest = width - whole * units;
+    struct units units = units_for(w, rows);
+    unsigned width = w->s->stage->width, each = units.vectors * w->lanes;
+    unsigned whole = width / each, rest = width - whole * each;
     LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
@@ -307,22 +387,26 @@ static void emit_units(struct sweep *w, const struct rows *rows)
     if (whole == 1) {
         LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
         struct rows mine = rows_if(e, rows, v_mine);
-        emit_rows(w, &mine, l_i64(e, 0), per_block, w->lanes);
+        units.v_unit = l_i64(e, 0);
+        emit_rows(w, &mine, &units);
     } else if (whole > 1) {
         struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
         LLVMValueRef v_sum = LLVMBuildSub(e->builder, l_add(e, v_begin, v_last), l_i64(e, 1), "");
         LLVMValueRef v_from_end = LLVMBuildSub(e->builder, v_sum, loop.v_index, "");
         LLVMValueRef v_block =
             LLVMBuildSelect(e->builder, w->s->v_turned, v_from_end, loop.v_index, "");
-        emit_rows(w, rows, l_mul(e, v_block, l_i64(e, units)), per_block, w->lanes);
+        units.v_unit = l_mul(e, v_block, l_i64(e, each));
+        emit_rows(w, rows, &units);
         l_loop_end(e, &loop);
     }
     w->is_hosting = 0;
     if (rest > 0) {
         unsigned vectors = (rest + w->lanes - 1) / w->lanes;
-        unsigned tail = rest - (vectors - 1) * w->lanes;
+        units = (struct units){l_i64(e, (uint64_t)whole * each), vectors,
+                               rest - (vectors - 1) * w->lanes,
+                               units.at_once < vectors ? units.at_once : vectors};
         struct rows mine = rows_if(e, rows, v_has_rest);
-        emit_rows(w, &mine, l_i64(e, (uint64_t)whole * units), vectors, tail);
+        emit_rows(w, &mine, &units);
     }
 }
 
@@ -362,8 +446,7 @@ static void emit_all_rows(struct sweep *w)
         v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
                               "");
         unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
-        unsigned more = larger_part(e, w->s->stage);
-        emit_units(w, &(struct rows){v_none, v_many, count, few, more});
+        emit_units(w, &(struct rows){v_none, v_many, count, few, larger_part(e, w->s->stage)});
     }
     emit_units(w, &(struct rows){v_many, v_all, 1, 0, 0});
 }
