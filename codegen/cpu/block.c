@@ -244,7 +244,7 @@ static int has_long_epilogue(const struct cpu_emitter *e, const struct gruc_stag
     return stage->n_ops - count_sums(e, stage) > LOOP_OPS;
 }
 
-int cpu_epilogue_goes_by_vectors(const struct cpu_emitter *e, const struct gruc_stage *stage)
+int cpu_epilogue_waits(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     return has_long_epilogue(e, stage) && products_of_unit(stage) >= LONGER_SUMS;
 }
@@ -255,12 +255,10 @@ static uint64_t sum_bytes(const struct cpu_emitter *e, const struct cpu_block *b
 }
 
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
-                                       unsigned least)
+                                       unsigned least, unsigned vectors)
 {
-    unsigned together = chains_together(e, block), vectors = block->n_vectors;
+    unsigned together = chains_together(e, block);
     unsigned rows = together < vectors ? 1 : together / vectors;
-    if (together == 1 && block->tail == block->lanes)
-        vectors = 1;
     int is_all = rows >= block->n_rows && vectors == block->n_vectors;
     if (!has_long_epilogue(e, block->stage->stage) || is_all || rows > least ||
         block->n_rows % rows != 0)

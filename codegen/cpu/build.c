@@ -93,8 +93,7 @@ LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value)
     return LLVMConstInt(e->t_i64, value, 0);
 }
 
-/* What is not emitted need not be simplified, and not all functions are. */
-static int is_number(LLVMValueRef v, uint64_t value)
+int l_is_number(LLVMValueRef v, uint64_t value)
 {
     return LLVMIsAConstantInt(v) && LLVMConstIntGetZExtValue(v) == value;
 }
@@ -119,25 +118,26 @@ LLVMValueRef l_once(LLVMValueRef v)
     return v;
 }
 
+/* What is not emitted need not be simplified, and not all functions are. */
 LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
 {
-    if (is_number(a, 0) || is_number(b, 0))
-        return is_number(a, 0) ? b : a;
+    if (l_is_number(a, 0) || l_is_number(b, 0))
+        return l_is_number(a, 0) ? b : a;
     return l_once(LLVMBuildAdd(e->builder, a, b, ""));
 }
 
 LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b)
 {
-    if (is_number(a, 0) || is_number(b, 1))
+    if (l_is_number(a, 0) || l_is_number(b, 1))
         return a;
-    if (is_number(b, 0) || is_number(a, 1))
+    if (l_is_number(b, 0) || l_is_number(a, 1))
         return b;
     return l_once(LLVMBuildMul(e->builder, a, b, ""));
 }
 
 LLVMValueRef l_offset(struct cpu_emitter *e, LLVMValueRef v_base, LLVMValueRef v_bytes)
 {
-    if (is_number(v_bytes, 0))
+    if (l_is_number(v_bytes, 0))
         return v_base;
     return l_once(LLVMBuildInBoundsGEP2(e->builder, e->t_i8, v_base, &v_bytes, 1, ""));
 }

@@ -13,6 +13,8 @@ struct cpu_emitter;
  * all functions are optimized, and what is not there takes no time. The functions below do that. */
 LLVMValueRef l_once(LLVMValueRef v);
 LLVMValueRef l_i64(struct cpu_emitter *e, uint64_t value);
+/* Whether v is that constant. */
+int l_is_number(LLVMValueRef v, uint64_t value);
 LLVMValueRef l_add(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef l_mul(struct cpu_emitter *e, LLVMValueRef a, LLVMValueRef b);
 /* base + offset bytes */

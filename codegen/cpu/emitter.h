@@ -129,6 +129,7 @@ struct cpu_stage {
     LLVMTypeRef type;
     int is_listed, is_companion, is_step; /* of a scan */
     int is_inside; /* emitted where it is called */
+    int has_many;  /* rows, where it is called */
     const LLVMValueRef *v_pieces; /* offsets of the pieces */
     LLVMValueRef v_rows, v_turned, v_list, v_share, v_shares;
     struct cpu_edge edges[CPU_MAX_EDGES];
@@ -212,12 +213,11 @@ struct cpu_epilogue {
     uint64_t row_bytes;     /* of the sums of a row */
     LLVMValueRef v_sums, v_numbers;
 };
-/* Whether rounds over several rows take a single vector, so that not all vectors of a block need be
- * there. */
-int cpu_epilogue_goes_by_vectors(const struct cpu_emitter *e, const struct gruc_stage *stage);
-/* least: rows of the smallest part of the block that is computed. */
+/* Whether sums of several rows wait in memory wherever a round may take a single vector of them. */
+int cpu_epilogue_waits(const struct cpu_emitter *e, const struct gruc_stage *stage);
+/* least: rows of the smallest part of the block that is computed. vectors: of a round. */
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
-                                       unsigned least);
+                                       unsigned least, unsigned vectors);
 /* After the sums; once for each part where it depends on the call which one is computed. v_vector:
  * the first of the block's vectors that the part has, all of them where there is no loop. */
 void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,

@@ -59,7 +59,7 @@ static int plan_carry(struct cpu_run *r, const struct cpu_scan *scan, uint32_t n
     const struct gruc_buffer *buffer = &r->e->schedule->buffers[number];
     *carry = (struct carry){.buffer = number, .width = buffer->width,
                             .v_current = r->v_current[number], .v_next = r->v_next[number]};
-    if (buffer->width > MOST_UNITS || buffer->dtype != GRUC_FLOAT32 ||
+    if (r->has_many || buffer->width > MOST_UNITS || buffer->dtype != GRUC_FLOAT32 ||
         !suits(r->e, scan->steps, scan->stage->body, carry))
         return 0;
     if (scan->masked != NULL && !suits(r->e, scan->masked, scan->stage->masked, carry))

@@ -43,8 +43,8 @@ static int emit_steps(struct cpu_run *r, const struct gruc_group *steps, unsigne
     return *out != NULL && !r->e->failed;
 }
 
-/* Stages of a step are emitted where they are called; of one that is emitted again and again, whoever
- * in the group is unrolled, they are functions. */
+/* Stages of a step are emitted where they are called; of one that is emitted again and again,
+ * whoever in the group is unrolled, they are functions. */
 static int emit_scan_functions(struct cpu_run *r, const struct gruc_group *group,
                                const struct gruc_stage *stage, const struct cpu_stage *companion,
                                struct cpu_scan *out)

@@ -175,8 +175,11 @@ void cpu_call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n_sc
 {
     struct cpu_emitter *e = r->e;
     struct outline o = {.outer = r, .inner = {.e = e, .barrier = r->barrier,
-                                              .barrier_type = r->barrier_type}};
+                                              .barrier_type = r->barrier_type,
+                                              .has_many = r->has_many}};
     struct cpu_scan scan = scans[0];
+    if (r->has_many)
+        scan.beside = NULL;
     if (!prepare(&o, &scan)) {
         e->failed = 1;
         return;

@@ -27,6 +27,7 @@ struct cpu_run {
     LLVMValueRef barrier;              /* the function that waits for them; NULL: not emitted yet */
     LLVMTypeRef barrier_type;
     int has_steps;                     /* of a scan in the function */
+    int has_many;                      /* rows in the function, whatever the call */
     LLVMValueRef v_tile_list, v_valid_list, v_masked_list; /* room for lists of rows */
     LLVMValueRef v_valid_count, v_masked_count;            /* and for how many are on them */
 };

@@ -140,7 +140,8 @@ static void emit_masked_step(struct cpu_run *r, const struct cpu_scan *scan,
     at.v_turned = LLVMBuildTrunc(e->builder, v_turn, e->t_i1, "turned");
     l_store(e, l_add(e, v_turn, l_i64(e, 1)), scan->v_turn, 8);
     at.v_list = r->v_valid_list;
-    call_stages(r, scan, scan->steps, scan->stage->body->n_stages, &at, v_valid);
+    call_stages(r, scan, scan->steps, scan->stage->body->n_stages, &at,
+                l_is_number(r->v_rows, 1) ? r->v_rows : v_valid);
     LLVMBuildBr(e->builder, b_others);
     LLVMPositionBuilderAtEnd(e->builder, b_others);
     v_some = LLVMBuildICmp(e->builder, LLVMIntNE, v_masked, l_i64(e, 0), "");
@@ -148,7 +149,8 @@ static void emit_masked_step(struct cpu_run *r, const struct cpu_scan *scan,
     LLVMPositionBuilderAtEnd(e->builder, b_masked);
     at.v_list = r->v_masked_list;
     at.v_turned = NULL;
-    call_stages(r, scan, scan->masked, scan->stage->masked->n_stages, &at, v_masked);
+    call_stages(r, scan, scan->masked, scan->stage->masked->n_stages, &at,
+                l_is_number(r->v_rows, 1) ? r->v_rows : v_masked);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
@@ -237,12 +239,40 @@ static void meet_after_rest(struct cpu_run *r, const struct cpu_scan *scan, LLVM
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
-/* The steps as a function of its own, which is told where things are. */
+/* The steps as a function of its own, which is told where things are; as two functions where a
+ * single row has a companion, which several have not. */
+static void call_functions(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
+                           struct cpu_position at, LLVMValueRef v_steps)
+{
+    struct cpu_emitter *e = r->e;
+    if (scans[0].beside == NULL) {
+        cpu_call_steps(r, scans, n_scans, at, v_steps);
+        return;
+    }
+    struct cpu_run other = *r;
+    LLVMBasicBlockRef b_single = l_block(e, "single"), b_several = l_block(e, "several"),
+                      b_done = l_block(e, "stepped");
+    LLVMValueRef v_single = LLVMBuildICmp(e->builder, LLVMIntEQ, r->v_rows, l_i64(e, 1), "");
+    LLVMBuildCondBr(e->builder, v_single, b_single, b_several);
+    LLVMPositionBuilderAtEnd(e->builder, b_single);
+    other.v_rows = l_i64(e, 1);
+    cpu_call_steps(&other, scans, n_scans, at, v_steps);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_several);
+    other.v_rows = r->v_rows;
+    other.has_many = 1;
+    cpu_call_steps(&other, scans, n_scans, at, v_steps);
+    LLVMBuildBr(e->builder, b_done);
+    LLVMPositionBuilderAtEnd(e->builder, b_done);
+    r->barrier = other.barrier;
+    r->barrier_type = other.barrier_type;
+}
+
 static void call_steps(struct cpu_run *r, const struct cpu_scan *scans, size_t n_scans,
                        struct cpu_position at, LLVMValueRef v_steps)
 {
     LLVMBasicBlockRef b_others = at.is_alone ? cpu_share_begin(r, at.owner) : NULL;
-    cpu_call_steps(r, scans, n_scans, at, v_steps);
+    call_functions(r, scans, n_scans, at, v_steps);
     if (scans[0].beside != NULL)
         cpu_beside_rest(r, scans[0].beside);
     cpu_share_end(r, b_others);

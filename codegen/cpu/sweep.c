@@ -140,6 +140,16 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     return best;
 }
 
+/* Whether a block may go row by row through each k, so that registers hold a weight of each gate and
+ * not a number of each row. Of narrow weights there would be more than one of a gate. */
+static int goes_by_rows(const struct cpu_emitter *e, const struct gruc_stage *stage)
+{
+    for (size_t i = 0; i < stage->n_products; i++)
+        if (stage->products[i].weights != GRUC_WEIGHTS_F32)
+            return 0;
+    return stage->n_ops == gates_of(e, stage) || cpu_epilogue_waits(e, stage);
+}
+
 static unsigned rows_of_block(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     unsigned gates = gates_of(e, stage), wanted = e->target->blocking.rows;
@@ -147,24 +157,27 @@ static unsigned rows_of_block(const struct cpu_emitter *e, const struct gruc_sta
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = CPU_BLOCK_ROWS;
-    /* Besides the sums there are in registers a number of each row and a weight or, where more rows
-     * make up for it, a number and a weight of each gate. */
+    /* Besides the sums there are in registers a number of each row and a weight, or a weight of each
+     * gate and a number. */
     unsigned registers = e->target->registers;
-    int has_turns = stage->n_ops == gates || cpu_epilogue_goes_by_vectors(e, stage);
+    int by_rows = goes_by_rows(e, stage);
     for (unsigned rows = wanted; rows > 1; rows /= 2) {
-        unsigned others = has_turns && gates < rows ? gates : rows;
+        unsigned others = by_rows && gates < rows ? gates : rows;
         if (rows * gates <= registers - 4 && rows * gates + others < registers)
             return rows;
     }
     return 1;
 }
 
-/* Rows of the larger part of a block, of which weights that come from far are worth being shared;
- * 0: there is none. */
+/* Rows of the larger part of a block, 0: there is none. It is worth its code where weights come
+ * from far, or where it is little, as the operations after it are a loop over vectors. */
 static unsigned larger_part(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     unsigned count = rows_of_block(e, stage);
-    return count > 2 && !cpu_is_near(weight_bytes(stage, stage->width)) ? count - count / 4 : 0;
+    int is_far = !cpu_is_near(weight_bytes(stage, stage->width));
+    int is_little = e->target->registers < 32 && goes_by_rows(e, stage) &&
+                    cpu_epilogue_waits(e, stage);
+    return count > 2 && (is_far || is_little) ? count - count / 4 : 0;
 }
 
 unsigned cpu_sweep_left_by(const struct cpu_emitter *e, const struct gruc_stage *stage)
@@ -266,7 +279,7 @@ static void emit_block(struct sweep *w, const struct rows *rows, const struct un
     }
     LLVMValueRef v_count = l_i64(e, rows->count);
     struct cpu_epilogue epilogue =
-        cpu_epilogue_begin(e, &block, rows->few > 0 ? rows->few : rows->count);
+        cpu_epilogue_begin(e, &block, rows->few > 0 ? rows->few : rows->count, units->at_once);
     if (rows->few > 0) {
         LLVMValueRef v_left = LLVMBuildSub(e->builder, rows->v_limit, v_index, "");
         v_count = l_smaller(e, v_left, v_count);
@@ -364,9 +377,9 @@ static struct units units_for(const struct sweep *w, const struct rows *rows)
 {
     unsigned vectors = vectors_of_block(w, rows->count);
     unsigned all = (w->s->stage->width + w->lanes - 1) / w->lanes;
-    unsigned sums = rows->few * gates_of(w->e, w->s->stage) * vectors;
-    int has_turns = rows->few > 1 && cpu_epilogue_goes_by_vectors(w->e, w->s->stage) &&
-                    sums < 4 * w->e->target->fma_rate && 2 * vectors <= all;
+    unsigned sums = rows->few * gates_of(w->e, w->s->stage);
+    int has_turns = vectors == 1 && all > 1 && rows->few > 1 && sums < 4 * w->e->target->fma_rate &&
+                    goes_by_rows(w->e, w->s->stage) && cpu_epilogue_waits(w->e, w->s->stage);
     return (struct units){.vectors = has_turns ? 2 * vectors : vectors, .tail = w->lanes,
                           .at_once = vectors};
 }
@@ -439,14 +452,19 @@ static void emit_all_rows(struct sweep *w)
         emit_units(w, &(struct rows){v_none, v_all, count, count / 2, 0});
         return;
     }
-    if (count > 1 && !e->one_step) {
+    unsigned more = larger_part(e, w->s->stage);
+    if (count > 1 && w->s->has_many) {
+        emit_units(w, &(struct rows){v_none, v_all, count, count / 2, more});
+        return;
+    }
+    if (count > 1 && !e->one_step && !l_is_number(v_all, 1)) {
         LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_all, l_i64(e, count - 1), "");
         LLVMValueRef v_alone = LLVMBuildICmp(e->builder, LLVMIntEQ,
                                              w->s->is_listed ? v_all : v_rest, v_one, "");
         v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
                               "");
         unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
-        emit_units(w, &(struct rows){v_none, v_many, count, few, larger_part(e, w->s->stage)});
+        emit_units(w, &(struct rows){v_none, v_many, count, few, more});
     }
     emit_units(w, &(struct rows){v_many, v_all, 1, 0, 0});
 }

@@ -244,12 +244,16 @@ void cpu_call_stage(struct cpu_run *r, const struct cpu_stage *s, const struct c
     for (size_t i = 0; i < s->n_edges; i++)
         if (s->edges[i].has_stride)
             arguments[count++] = v_strides[i];
-    if (s->beside != NULL)
+    if (s->beside != NULL && at->beside != NULL)
         count += cpu_beside_arguments(at->beside, &arguments[count]);
     LLVMValueRef v_begin = cpu_profile_begin(r);
-    if (s->function != NULL)
+    if (s->function != NULL) {
         LLVMBuildCall2(e->builder, s->type, s->function, arguments, count, "");
-    else
-        cpu_emit_stage_here(e, s, arguments);
+    } else {
+        struct cpu_stage here = *s;
+        here.has_many = r->has_many;
+        here.beside = at->beside != NULL ? s->beside : NULL;
+        cpu_emit_stage_here(e, &here, arguments);
+    }
     cpu_profile_end(r, s->stage, v_begin, v_rows);
 }

@@ -91,9 +91,9 @@ GRUC_API void gruc_model_destroy(struct gruc_model_handle *model);
 
 /* ---- code ---- */
 /* Compiles for this process. The module owns its code and is freed by grt_module_destroy; it
- * outlives model. GRUC_ERROR_UNSUPPORTED with a diagnostic when no back end takes the model. Machine
- * code is generated in threads of its own, at most seven and one for each other processor that the
- * caller may use; they have ended when it returns. */
+ * outlives model. GRUC_ERROR_UNSUPPORTED with a diagnostic when no back end takes the model.
+ * Machine code is generated in threads of its own, at most seven and one for each other processor
+ * that the caller may use; they have ended when it returns. */
 GRUC_API GRUC_MUST_USE enum gruc_status gruc_model_jit(struct gruc_model_handle *model,
                                                        const struct gruc_options *options,
                                                        struct grt_module **out);
