@@ -156,6 +156,8 @@ void cpu_emit_stage_here(struct cpu_emitter *e, const struct cpu_stage *stage,
  * the same. Not where a call would cost something. */
 int cpu_is_shared(const struct cpu_emitter *e, const struct gruc_stage *stage);
 int cpu_any_shared(const struct cpu_emitter *e);
+/* Whether a step takes so long that a call of it costs nothing. */
+int cpu_is_long(const struct cpu_emitter *e, const struct gruc_stage *stage);
 /* The number of the row at place v_index of the rows this call computes. */
 LLVMValueRef cpu_stage_row(struct cpu_emitter *e, const struct cpu_stage *s, LLVMValueRef v_index);
 /* A share of count things: v_first to v_limit. */

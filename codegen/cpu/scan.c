@@ -290,7 +290,8 @@ static void emit_scan(struct cpu_run *r, const struct cpu_scan *scans, size_t n_
 {
     if (scans[0].beside != NULL)
         cpu_beside_begin(r, scans[0].beside, at.is_alone);
-    if (scans[0].beside != NULL || cpu_is_shared(r->e, scans[0].stage)) {
+    int is_long = !r->e->one_step && cpu_is_long(r->e, scans[0].stage);
+    if (scans[0].beside != NULL || cpu_is_shared(r->e, scans[0].stage) || is_long) {
         call_steps(r, scans, n_scans, at, v_steps);
         return;
     }

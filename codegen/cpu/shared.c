@@ -49,17 +49,17 @@ static uint64_t products_of(const struct gruc_stage *stage)
     return count;
 }
 
-/* A single step that is short had better have its state in registers. */
-static int is_short(const struct cpu_emitter *e, const struct gruc_stage *stage)
+int cpu_is_long(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     uint64_t rate = (uint64_t)e->target->lanes * e->target->fma_rate;
-    return e->one_step && products_of(stage) < LONG_CYCLES * rate;
+    return products_of(stage) >= LONG_CYCLES * rate;
 }
 
 int cpu_is_shared(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     const struct gruc_schedule *schedule = e->schedule;
-    if (is_short(e, stage))
+    /* A single step that is short had better have its state in registers. */
+    if (e->one_step && !cpu_is_long(e, stage))
         return 0;
     for (size_t g = 0; g < schedule->n_groups; g++)
         for (size_t i = 0; i < schedule->groups[g].n_stages; i++) {

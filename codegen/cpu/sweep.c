@@ -140,8 +140,8 @@ static unsigned vectors_of_block(const struct sweep *w, unsigned rows)
     return best;
 }
 
-/* Whether a block may go row by row through each k, so that registers hold a weight of each gate and
- * not a number of each row. Of narrow weights there would be more than one of a gate. */
+/* Whether a block may go row by row through each k, so that registers hold a weight of each gate
+ * and not a number of each row. Of narrow weights there would be more than one of a gate. */
 static int goes_by_rows(const struct cpu_emitter *e, const struct gruc_stage *stage)
 {
     for (size_t i = 0; i < stage->n_products; i++)
@@ -157,8 +157,8 @@ static unsigned rows_of_block(const struct cpu_emitter *e, const struct gruc_sta
         return 1;
     if (wanted == 0 || wanted > CPU_MAX_ROWS || (wanted & (wanted - 1)) != 0)
         wanted = CPU_BLOCK_ROWS;
-    /* Besides the sums there are in registers a number of each row and a weight, or a weight of each
-     * gate and a number. */
+    /* Besides the sums there are in registers a number of each row and a weight, or a weight of
+     * each gate and a number. */
     unsigned registers = e->target->registers;
     int by_rows = goes_by_rows(e, stage);
     for (unsigned rows = wanted; rows > 1; rows /= 2) {
