@@ -157,6 +157,27 @@ scans 128_units 0 2 # for single and several rows, where a companion pays on thi
 stack 1 32 > "$scratch/32_units.yaml"
 scans 32_units 0 0
 
+# unrolled STEPS: a layer that is unrolled beside one that is not.
+unrolled() {
+  printf 'inputs:\n  x: [%s, 40]\nlayers:\n' "$1"
+  printf '  - GRU: {name: a, inputs: x, units: 40, unroll: true, return_sequences: true}\n'
+  printf '  - GRU: {name: b, inputs: x, units: 50, return_sequences: true}\noutputs: [a, b]\n'
+}
+
+# Each step of both layers is a few calls.
+for steps in 10 20; do
+  unrolled $steps > "$scratch/unrolled$steps.yaml"
+  emit unrolled$steps llvm-ir
+done
+few=$(grep -c '^  ' "$scratch/unrolled10.llvm-ir")
+many=$(grep -c '^  ' "$scratch/unrolled20.llvm-ir")
+if [ "$few" -gt 100 ] && [ $((many - few)) -lt 500 ]; then
+  echo "ok compile_time of unrolled steps: $few instructions for 10, $many for 20"
+else
+  echo "not ok compile_time of unrolled steps: $few instructions for 10, $many for 20"
+  failed=1
+fi
+
 sizes 2048
 kilobytes=$(((2 * kernel + bias) / 1000))
 available=$(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo)

@@ -154,10 +154,11 @@ class OneDnnPeer(Peer):
     can = frozenset(("streaming", "reset_before"))
 
     def build(self, tools, program, headers, libraries):
+        # With a RUNPATH what the library itself needs would not be looked for there.
         self.command = [compile_program(
             tools, program, ["worker.c", "peers/onednn.c"],
             ["-isystem", headers, f"-L{libraries}", f"-Wl,-rpath,{libraries}",
-             f"-Wl,-rpath-link,{libraries}", "-ldnnl"])]
+             f"-Wl,-rpath-link,{libraries}", "-Wl,--disable-new-dtags", "-ldnnl"])]
 
 
 class OneDnnDebian(OneDnnPeer):
