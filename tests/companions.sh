@@ -18,7 +18,7 @@ check() {
     return
   fi
   for steps in 1 23 24 25 49 101; do
-    for batch in 1 3 6; do
+    for batch in 1 3 5 6; do
       verify "$1" $steps $batch
     done
   done

@@ -195,9 +195,9 @@ struct rows {
     unsigned more;  /* the same of a larger part; 0: there is none */
 };
 
-/* A block of units: its vectors, the valid lanes of the last, and how many of them all rows of a
- * block of rows have in registers. A part of these has as many as it has room for, so that fewer
- * rows have sums enough to keep the multipliers busy. */
+/* A block of units: its vectors, the valid lanes of the last, and of how many vectors the sums of a
+ * whole block of rows are in registers: all, or one of two. A part of the rows has as many as there
+ * is room for, so that fewer rows have sums enough to keep the multipliers busy. */
 struct units {
     LLVMValueRef v_unit;
     unsigned vectors, tail, at_once;
@@ -290,34 +290,30 @@ static void emit_block(struct sweep *w, const struct rows *rows, const struct un
     cpu_epilogue_end(e, &epilogue, &block, v_count, v_first, v_limit);
 }
 
-/* Whole blocks of rows take the vectors in turn, so that the weights of a turn stay in the nearest
- * cache for all of them; then come the rows that are left, with all vectors. */
+/* Whole blocks of rows take one vector in a first turn and one in a second, so that the weights of
+ * a turn stay in the nearest cache for all of them; then come the rows that are left, with both. */
 static void emit_turns(struct sweep *w, const struct rows *rows, const struct units *units)
 {
     struct cpu_emitter *e = w->e;
+    LLVMValueRef v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_count = l_i64(e, rows->count);
     LLVMValueRef v_all = LLVMBuildSub(e->builder, rows->v_limit, rows->v_first, "");
-    LLVMValueRef v_count = l_i64(e, rows->count), v_vectors = l_i64(e, units->vectors);
     LLVMValueRef v_whole = LLVMBuildUDiv(e->builder, v_all, v_count, "");
     LLVMValueRef v_rest = LLVMBuildURem(e->builder, v_all, v_count, "");
-    LLVMValueRef v_turns = l_i64(e, units->vectors / units->at_once);
-    LLVMValueRef v_limit = l_mul(e, v_whole, v_turns);
-    LLVMValueRef v_has_rest = LLVMBuildIsNotNull(e->builder, v_rest, "");
-    LLVMValueRef v_blocks =
-        l_add(e, v_limit, LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, ""));
-    struct l_loop loop = l_loop_begin(e, l_i64(e, 0), v_blocks, l_i64(e, 1));
-    LLVMValueRef v_is_whole = LLVMBuildICmp(e->builder, LLVMIntULT, loop.v_index, v_limit, "");
-    LLVMValueRef v_again = LLVMBuildICmp(e->builder, LLVMIntULE, v_whole, loop.v_index, "");
-    LLVMValueRef v_second = LLVMBuildAnd(e->builder, v_again, v_is_whole, "");
-    LLVMValueRef v_first =
-        LLVMBuildSelect(e->builder, v_second, l_i64(e, units->at_once), l_i64(e, 0), "");
-    LLVMValueRef v_end = LLVMBuildSelect(
-        e->builder, v_is_whole, l_add(e, v_first, l_i64(e, units->at_once)), v_vectors, "");
-    LLVMValueRef v_block = LLVMBuildSub(
-        e->builder, loop.v_index,
-        LLVMBuildSelect(e->builder, v_again, v_whole, l_i64(e, 0), ""), "");
-    v_block = LLVMBuildSelect(e->builder, v_is_whole, v_block, v_whole, "");
+    LLVMValueRef v_both = l_mul(e, v_whole, l_i64(e, 2));
+    LLVMValueRef v_limit =
+        LLVMBuildSelect(e->builder, LLVMBuildIsNotNull(e->builder, v_rest, ""),
+                        l_add(e, v_both, v_one), v_both, "");
+    struct l_loop loop = l_loop_begin(e, v_none, v_limit, v_one);
+    LLVMValueRef v_is_rest = LLVMBuildICmp(e->builder, LLVMIntEQ, loop.v_index, v_both, "");
+    LLVMValueRef v_is_first = LLVMBuildICmp(e->builder, LLVMIntULT, loop.v_index, v_whole, "");
+    LLVMValueRef v_block = LLVMBuildSub(e->builder, loop.v_index, v_whole, ""); /* second turn */
+    v_block = LLVMBuildSelect(e->builder, v_is_first, loop.v_index, v_block, "");
+    LLVMValueRef v_has_first = LLVMBuildOr(e->builder, v_is_first, v_is_rest, "");
+    LLVMValueRef v_vector = LLVMBuildSelect(e->builder, v_has_first, v_none, v_one, "");
+    LLVMValueRef v_end =
+        LLVMBuildSelect(e->builder, v_is_first, v_one, l_i64(e, units->vectors), "");
     LLVMValueRef v_row = l_add(e, rows->v_first, l_mul(e, v_block, v_count));
-    emit_block(w, rows, units, v_row, v_first, v_end);
+    emit_block(w, rows, units, v_row, v_vector, v_end);
     l_loop_end(e, &loop);
 }
 
@@ -380,7 +376,7 @@ static struct units units_for(const struct sweep *w, const struct rows *rows)
     unsigned sums = rows->few * gates_of(w->e, w->s->stage);
     int has_turns = vectors == 1 && all > 1 && rows->few > 1 && sums < 4 * w->e->target->fma_rate &&
                     goes_by_rows(w->e, w->s->stage) && cpu_epilogue_waits(w->e, w->s->stage);
-    return (struct units){.vectors = has_turns ? 2 * vectors : vectors, .tail = w->lanes,
+    return (struct units){.vectors = has_turns ? 2 : vectors, .tail = w->lanes,
                           .at_once = vectors};
 }
 
