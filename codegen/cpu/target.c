@@ -64,19 +64,27 @@ static void add_dot_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuil
     LLVMBuildRet(builder, LLVMBuildCall2(builder, type, add, &product, 1, ""));
 }
 
-/* Of float32 numbers: a fused multiply-add, rounding, and widening of half precision. */
+static void add_half_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder)
+{
+    LLVMTypeRef half = LLVMVectorType(LLVMHalfTypeInContext(context), 4);
+    LLVMTypeRef wide = LLVMVectorType(LLVMFloatTypeInContext(context), 4);
+    LLVMValueRef function = LLVMAddFunction(module, "half", LLVMFunctionType(wide, &half, 1, 0));
+    LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+    LLVMBuildRet(builder, LLVMBuildFPExt(builder, LLVMGetParam(function, 0), wide, ""));
+}
+
+/* A fused multiply-add and rounding. */
 static void add_float_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBuilderRef builder)
 {
     LLVMTypeRef vector = LLVMVectorType(LLVMFloatTypeInContext(context), 16);
-    LLVMTypeRef half = LLVMVectorType(LLVMHalfTypeInContext(context), 16);
-    LLVMTypeRef parameters[3] = {vector, vector, half};
+    LLVMTypeRef parameters[3] = {vector, vector, vector};
     LLVMValueRef function =
         LLVMAddFunction(module, "probe", LLVMFunctionType(vector, parameters, 3, 0));
     LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
     unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
     LLVMValueRef fma = LLVMGetIntrinsicDeclaration(module, id, &vector, 1);
-    LLVMValueRef v_wide = LLVMBuildFPExt(builder, LLVMGetParam(function, 2), vector, "");
-    LLVMValueRef arguments[3] = {LLVMGetParam(function, 0), LLVMGetParam(function, 1), v_wide};
+    LLVMValueRef arguments[3] = {LLVMGetParam(function, 0), LLVMGetParam(function, 1),
+                                 LLVMGetParam(function, 2)};
     LLVMTypeRef type = LLVMIntrinsicGetType(context, id, &vector, 1);
     LLVMValueRef sum = LLVMBuildCall2(builder, type, fma, arguments, 3, "");
     unsigned round_id = LLVMLookupIntrinsicID("llvm.roundeven", 14);
@@ -85,7 +93,7 @@ static void add_float_probe(LLVMContextRef context, LLVMModuleRef module, LLVMBu
     LLVMBuildRet(builder, LLVMBuildCall2(builder, round_type, round, &sum, 1, ""));
 }
 
-/* LLVM's C API does not tell which features a CPU name implies, so functions of one operation are
+/* LLVM's C API does not tell which features a CPU name implies, so functions of few operations are
  * compiled and their assembly looked at. The pattern of a dot product is found by optimizing only,
  * the others are compiled fastest without. */
 static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target,
@@ -100,6 +108,7 @@ static LLVMMemoryBufferRef compile_probe(const struct cpu_target *target,
     LLVMSetTarget(module, target->triple);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
     add_float_probe(context, module, builder);
+    add_half_probe(context, module, builder);
     if (with_dot) {
         add_dot_probe(context, module, builder, 16, !is_x86);
         add_dot_probe(context, module, builder, 64, !is_x86);
