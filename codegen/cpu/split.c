@@ -9,8 +9,9 @@
 
 #include "codegen/cpu/module.h"
 
-/* Instructions that are worth a thread, which first reads them and opens the target. */
-enum { PART_INSTRUCTIONS = 400 };
+/* Instructions that are worth a thread, which first reads them and opens the target; and the stack
+ * that LLVM is used to, as some C libraries' threads have a small one. */
+enum { PART_INSTRUCTIONS = 400, STACK_BYTES = 8 << 20 };
 
 struct part {
     const struct cpu_target *target;
@@ -193,6 +194,19 @@ static enum gruc_status take_object(struct part *part, struct gruc_diag *diag,
     return GRUC_ERROR_INTERNAL;
 }
 
+static size_t start_threads(struct queue *queue, size_t most, pthread_t *threads)
+{
+    size_t count = 0;
+    pthread_attr_t attributes;
+    if (most == 0 || pthread_attr_init(&attributes) != 0)
+        return 0;
+    if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
+        while (count < most && pthread_create(&threads[count], &attributes, work, queue) == 0)
+            count++;
+    pthread_attr_destroy(&attributes);
+    return count;
+}
+
 /* The first part is what is left in the module itself. A thread that cannot be had is no reason to
  * fail: this one does what is left. */
 static enum gruc_status generate_parts(struct cpu_module *m, struct queue *queue,
@@ -200,10 +214,9 @@ static enum gruc_status generate_parts(struct cpu_module *m, struct queue *queue
                                        struct cpu_objects *out)
 {
     pthread_t threads[CPU_MOST_OBJECTS];
-    size_t n_threads = 0, most = processors() - 1;
+    size_t most = processors() - 1;
     most = most < queue->n_parts - 1 ? most : queue->n_parts - 1;
-    while (n_threads < most && pthread_create(&threads[n_threads], NULL, work, queue) == 0)
-        n_threads++;
+    size_t n_threads = start_threads(queue, most, threads);
     enum gruc_status status = cpu_module_generate(m, LLVMObjectFile, trace, diag, &out->objects[0]);
     out->count = status == GRUC_OK;
     work(queue);

@@ -411,10 +411,13 @@ static void emit_units(struct sweep *w, const struct rows *rows)
     w->is_hosting = 0;
     if (rest > 0) {
         unsigned vectors = (rest + w->lanes - 1) / w->lanes;
-        units = (struct units){l_i64(e, (uint64_t)whole * each), vectors,
-                               rest - (vectors - 1) * w->lanes,
-                               units.at_once < vectors ? units.at_once : vectors};
         struct rows mine = rows_if(e, rows, v_has_rest);
+        if (vectors > units.at_once) { /* one is not whole, so they cannot take turns */
+            mine.count /= 2;
+            mine.few = mine.more = 0;
+        }
+        units = (struct units){l_i64(e, (uint64_t)whole * each), vectors,
+                               rest - (vectors - 1) * w->lanes, vectors};
         emit_rows(w, &mine, &units);
     }
 }
