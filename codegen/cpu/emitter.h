@@ -4,6 +4,7 @@
 
 /* Private to codegen/cpu. v_ names LLVM values, b_ blocks, t_ types. */
 
+#include "codegen/cpu/blob.h"
 #include "codegen/cpu/build.h"
 #include "codegen/cpu/target.h"
 #include "ir/schedule/schedule.h"
@@ -21,24 +22,6 @@ static inline int cpu_is_near(uint64_t bytes)
 enum { CPU_BLOCK_ROWS = 4 };
 
 enum { CPU_MAX_EDGES = 64, CPU_MAX_PIECES = 256, CPU_VECTOR_PAD = 16 };
-
-/* Packed weights, appended to as stages are emitted; every piece starts on 64 bytes. The bytes are
- * a mapping of capacity bytes. */
-enum { CPU_BLOB_ALIGNMENT = 64 };
-struct cpu_blob {
-    unsigned char *bytes;
-    size_t size, capacity;
-    struct cpu_piece *pieces; /* that are settled */
-    size_t n_pieces, pieces_capacity;
-    int failed;
-};
-
-/* Appends size zero bytes and answers their offset. */
-size_t cpu_blob_reserve(struct cpu_blob *blob, size_t size);
-/* The last reserved piece, at offset, is filled in: an earlier one of the same bytes takes its
- * place if there is one. Answers where to find it. */
-size_t cpu_blob_settle(struct cpu_blob *blob, size_t offset);
-void cpu_blob_finish(struct cpu_blob *blob);
 
 /* Some rows of a tensor that is in its file only, for the weights that begin at one of its rows. */
 enum { CPU_WINDOWS = 16 };

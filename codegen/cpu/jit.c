@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Code for this process: what would be written to a file, loaded. The packed weights
+/* Code for this process: objects as would be written to a file, loaded. The packed weights
  * stay outside it, so they are never copied through LLVM. */
 #include "codegen/cpu/module.h"
 
