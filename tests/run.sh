@@ -69,6 +69,7 @@ suite errors sh tests/golden/errors.sh
 suite golden sh tests/golden/run.sh
 suite bits sh tests/golden/bits.sh
 suite companions sh tests/companions.sh
+suite slices sh tests/slices.sh
 suite threads sh tests/threads.sh
 suite targets sh tests/golden/targets.sh
 suite narrow sh tests/narrow.sh

@@ -255,21 +255,38 @@ static uint64_t sum_bytes(const struct cpu_emitter *e, const struct cpu_block *b
 }
 
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
-                                       unsigned least, unsigned vectors)
+                                       unsigned least, unsigned vectors, unsigned blocks,
+                                       LLVMValueRef v_block)
 {
     unsigned together = chains_together(e, block);
     unsigned rows = together < vectors ? 1 : together / vectors;
     int is_all = rows >= block->n_rows && vectors == block->n_vectors;
-    if (!has_long_epilogue(e, block->stage->stage) || is_all || rows > least ||
-        block->n_rows % rows != 0)
+    int has_rounds = has_long_epilogue(e, block->stage->stage) && !is_all && rows <= least &&
+                     block->n_rows % rows == 0;
+    if (!has_rounds && blocks == 1)
         return (struct cpu_epilogue){0};
-    struct cpu_epilogue out = {.rows = rows, .vectors = vectors,
+    struct cpu_epilogue out = {.rows = has_rounds ? rows : 1, .vectors = vectors,
                                .row_bytes = sum_bytes(e, block) * block->n_vectors};
-    out.v_sums = l_allocate(e, out.row_bytes * block->n_rows, "sums");
+    uint64_t bytes = out.row_bytes * block->n_rows;
+    out.v_sums = l_offset(e, l_allocate(e, bytes * blocks, "sums"),
+                          l_mul(e, v_block, l_i64(e, bytes)));
     out.v_numbers = l_allocate(e, 8 * (size_t)block->n_rows, "rows");
     for (unsigned row = 0; row < block->n_rows; row++)
         l_store(e, block->v_rows[row], l_offset(e, out.v_numbers, l_i64(e, 8 * (uint64_t)row)), 8);
     return out;
+}
+
+static LLVMValueRef sums_from(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                              const struct cpu_block *part, LLVMValueRef v_vector)
+{
+    return l_offset(e, epilogue->v_sums, l_mul(e, v_vector, l_i64(e, sum_bytes(e, part))));
+}
+
+void cpu_epilogue_resume(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                         struct cpu_block *part, LLVMValueRef v_vector)
+{
+    LLVMValueRef v_memory = sums_from(e, epilogue, part, v_vector);
+    move_sums(e, part, part->n_rows, epilogue->row_bytes, v_memory, 0);
 }
 
 void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
@@ -277,8 +294,8 @@ void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogu
 {
     if (epilogue->rows > 0) {
         unsigned rows = (part->n_rows + epilogue->rows - 1) / epilogue->rows * epilogue->rows;
-        LLVMValueRef v_bytes = l_mul(e, v_vector, l_i64(e, sum_bytes(e, part)));
-        move_sums(e, part, rows, epilogue->row_bytes, l_offset(e, epilogue->v_sums, v_bytes), 1);
+        LLVMValueRef v_memory = sums_from(e, epilogue, part, v_vector);
+        move_sums(e, part, rows, epilogue->row_bytes, v_memory, 1);
         return;
     }
     unsigned total = part->n_rows * part->n_vectors;

@@ -172,6 +172,14 @@ void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s);
 /* ---- a block: n_rows rows by n_vectors vectors of units, at a unit offset ---- */
 enum { CPU_MAX_ROWS = 8, CPU_MAX_VECTORS = 8 };
 
+/* Some steps of a block's sums, where all rows take those before others: so weights that come from
+ * far are read once for all of them, and meanwhile those of the next slice are asked for. */
+struct cpu_slice {
+    LLVMValueRef v_first, v_limit; /* steps */
+    LLVMValueRef v_begins, v_ends; /* whether sums do; else they go on from the block's values */
+    LLVMValueRef v_ahead, v_each;  /* bytes to what is asked for, and from one step's to the next's */
+};
+
 struct cpu_block {
     struct cpu_stage *stage;
     unsigned n_rows, n_vectors, lanes;
@@ -179,6 +187,7 @@ struct cpu_block {
     LLVMValueRef v_rows[CPU_MAX_ROWS]; /* numbers of the rows */
     LLVMValueRef v_unit; /* first unit */
     LLVMValueRef *values; /* [local value][row][vector] */
+    const struct cpu_slice *slice; /* NULL: all steps at once */
 };
 
 /* Start of unit v_unit of vector j in row r of an edge. */
@@ -200,9 +209,14 @@ struct cpu_epilogue {
 };
 /* Whether sums of several rows wait in memory wherever a round may take a single vector of them. */
 int cpu_epilogue_waits(const struct cpu_emitter *e, const struct gruc_stage *stage);
-/* least: rows of the smallest part of the block that is computed. vectors: of a round. */
+/* least: rows of the smallest part of the block that is computed. vectors: of a round. blocks: so
+ * many have sums that wait at the same time, this one being number v_block; 1: they need not. */
 struct cpu_epilogue cpu_epilogue_begin(struct cpu_emitter *e, const struct cpu_block *block,
-                                       unsigned least, unsigned vectors);
+                                       unsigned least, unsigned vectors, unsigned blocks,
+                                       LLVMValueRef v_block);
+/* The sums that wait as values of a part of the block from vector v_vector on. */
+void cpu_epilogue_resume(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,
+                         struct cpu_block *part, LLVMValueRef v_vector);
 /* After the sums; once for each part where it depends on the call which one is computed. v_vector:
  * the first of the block's vectors that the part has, all of them where there is no loop. */
 void cpu_epilogue_take(struct cpu_emitter *e, const struct cpu_epilogue *epilogue,

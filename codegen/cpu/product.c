@@ -138,25 +138,30 @@ static void add_step(struct sums *s, const struct place *at, uint32_t i)
     }
 }
 
-/* A loop over steps [first, limit), unroll of them a round, of one product or of two side by side.
- * Its variables are what addresses are made of, so that nothing is left to simplify: two products
- * have rows of the same form. */
+/* A loop over steps [v_first, v_limit), unroll of them a round, of one product or of two side by
+ * side. Its variables are what addresses are made of, so that nothing is left to simplify: two
+ * products have rows of the same form. */
 struct k_loop {
     struct cpu_emitter *e;
     struct sums *parts[2];
     unsigned n_parts, unroll;
-    uint32_t first, limit;
+    LLVMValueRef v_first, v_limit;
+    LLVMValueRef v_end; /* of v_index, which counts bytes of a row */
     LLVMValueRef v_index, v_weights[2], v_sums[2][MAX_SUMS];
+    LLVMValueRef v_fetched; /* NULL: nothing is asked for at the beginning of a round */
     LLVMBasicBlockRef b_loop;
 };
 
-static void begin_rounds(struct k_loop *loop, LLVMBasicBlockRef b_before,
-                         LLVMValueRef *v_weights)
+static void begin_rounds(struct k_loop *loop, LLVMBasicBlockRef b_before, LLVMValueRef v_first,
+                         LLVMValueRef *v_weights, LLVMValueRef v_fetched)
 {
     struct cpu_emitter *e = loop->e;
-    LLVMValueRef v_first = l_i64(e, loop->first * left_bytes(loop->parts[0]));
     loop->v_index = LLVMBuildPhi(e->builder, e->t_i64, "");
     LLVMAddIncoming(loop->v_index, &v_first, &b_before, 1);
+    if (v_fetched != NULL) {
+        loop->v_fetched = LLVMBuildPhi(e->builder, e->t_ptr, "");
+        LLVMAddIncoming(loop->v_fetched, &v_fetched, &b_before, 1);
+    }
     for (unsigned part = 0; part < loop->n_parts; part++) {
         struct sums *s = loop->parts[part];
         LLVMTypeRef type = l_vector(e->t_float, s->block->lanes);
@@ -174,6 +179,8 @@ static void add_rounds(struct k_loop *loop)
 {
     struct cpu_emitter *e = loop->e;
     struct place now[2];
+    if (loop->v_fetched != NULL)
+        l_prefetch(e, loop->v_fetched);
     for (unsigned part = 0; part < loop->n_parts; part++) {
         struct sums *s = loop->parts[part];
         now[part].v_weights = loop->v_weights[part];
@@ -193,6 +200,11 @@ static void end_rounds(struct k_loop *loop)
     LLVMValueRef v_step = l_i64(e, loop->unroll * left_bytes(loop->parts[0]));
     LLVMValueRef v_next = l_next(e, LLVMBuildNUWAdd(e->builder, loop->v_index, v_step, ""));
     LLVMAddIncoming(loop->v_index, &v_next, &loop->b_loop, 1);
+    if (loop->v_fetched != NULL) {
+        LLVMValueRef v_each = loop->parts[0]->block->slice->v_each;
+        LLVMValueRef v_fetched = l_next(e, l_offset(e, loop->v_fetched, v_each));
+        LLVMAddIncoming(loop->v_fetched, &v_fetched, &loop->b_loop, 1);
+    }
     for (unsigned part = 0; part < loop->n_parts; part++) {
         struct sums *s = loop->parts[part];
         uint64_t bytes = loop->unroll * cpu_weights_step_bytes(s->packed);
@@ -202,8 +214,7 @@ static void end_rounds(struct k_loop *loop)
             LLVMAddIncoming(loop->v_sums[part][i], &s->v_sum[i], &loop->b_loop, 1);
     }
     LLVMBasicBlockRef b_after = l_block(e, "after");
-    LLVMValueRef v_limit = l_i64(e, loop->limit * left_bytes(loop->parts[0]));
-    LLVMValueRef v_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_next, v_limit, "");
+    LLVMValueRef v_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_next, loop->v_end, "");
     LLVMBuildCondBr(e->builder, v_more, loop->b_loop, b_after);
     LLVMPositionBuilderAtEnd(e->builder, b_after);
 }
@@ -214,15 +225,21 @@ static void add_loop(struct k_loop *loop)
     LLVMValueRef v_weights[2];
     for (unsigned part = 0; part < loop->n_parts; part++) {
         const struct sums *s = loop->parts[part];
-        uint64_t bytes = loop->first * cpu_weights_step_bytes(s->packed);
-        v_weights[part] = bytes == 0 ? s->at.v_weights
-                                     : l_offset(e, s->at.v_weights, l_i64(e, bytes));
+        LLVMValueRef v_bytes =
+            l_mul(e, loop->v_first, l_i64(e, cpu_weights_step_bytes(s->packed)));
+        v_weights[part] = l_offset(e, s->at.v_weights, v_bytes);
     }
+    const struct sums *s = loop->parts[0];
+    LLVMValueRef v_bytes = l_i64(e, left_bytes(s)), v_fetched = NULL;
+    LLVMValueRef v_first = l_mul(e, loop->v_first, v_bytes);
+    loop->v_end = l_mul(e, loop->v_limit, v_bytes);
+    if (s->block->slice != NULL)
+        v_fetched = l_offset(e, s->at.v_weights, s->block->slice->v_ahead);
     LLVMBasicBlockRef b_before = LLVMGetInsertBlock(e->builder);
     loop->b_loop = l_block(e, "k");
     LLVMBuildBr(e->builder, loop->b_loop);
     LLVMPositionBuilderAtEnd(e->builder, loop->b_loop);
-    begin_rounds(loop, b_before, v_weights);
+    begin_rounds(loop, b_before, v_first, v_weights, v_fetched);
     add_rounds(loop);
     end_rounds(loop);
 }
@@ -245,9 +262,21 @@ static uint32_t straight_depth(const struct sums *s)
     return s->e->one_step ? 8 : s->block->n_rows == 1 ? 2 : 4;
 }
 
+static void accumulate_slice(struct sums *s)
+{
+    const struct cpu_slice *slice = s->block->slice;
+    struct k_loop loop = {.e = s->e, .parts = {s}, .n_parts = 1, .unroll = 1,
+                          .v_first = slice->v_first, .v_limit = slice->v_limit};
+    add_loop(&loop);
+}
+
 /* The steps from first on. */
 static void accumulate(struct sums *s, uint32_t first)
 {
+    if (s->block->slice != NULL) {
+        accumulate_slice(s);
+        return;
+    }
     uint32_t shortest = UINT32_MAX, longest = 0;
     for (unsigned range = 0; range < s->n_ranges; range++) {
         uint32_t length = cpu_weights_range_begin(s->packed, s->first_range + range + 1) -
@@ -263,11 +292,25 @@ static void accumulate(struct sums *s, uint32_t first)
         done = first + (shortest - first) / unroll * unroll;
     if (done > first) {
         struct k_loop loop = {.e = s->e, .parts = {s}, .n_parts = 1, .unroll = unroll,
-                              .first = first, .limit = done};
+                              .v_first = l_i64(s->e, first), .v_limit = l_i64(s->e, done)};
         add_loop(&loop);
     }
     for (uint32_t i = done; i < longest; i++)
         add_step(s, &s->at, i);
+}
+
+static LLVMValueRef *slot_of(const struct sums *s, unsigned row, unsigned vector, unsigned gate)
+{
+    gruc_ref value = s->e->ir->ops[s->product->ops[gate]].results[0];
+    size_t index = ((size_t)s->e->local[value] * s->block->n_rows + row) * s->block->n_vectors +
+                   vector;
+    return &s->block->values[index];
+}
+
+/* Of a slice: the sum, or what it starts from. */
+static LLVMValueRef resume(const struct sums *s, LLVMValueRef v_start, LLVMValueRef v_sum)
+{
+    return LLVMBuildSelect(s->e->builder, s->block->slice->v_begins, v_start, v_sum, "");
 }
 
 /* Sums start from the bias in the first range, from zero in the others. Pairs all start from zero,
@@ -283,10 +326,12 @@ static void start(struct sums *s)
                 for (unsigned gate = 0; gate < s->gates; gate++) {
                     LLVMValueRef v_unit =
                         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
-                    *sum_at(s, range, row, vector, gate) =
-                        s->first_range + range == 0 && !s->is_by_pairs
-                            ? cpu_load_bias(e, s->packed, gate, v_unit)
-                            : v_zero;
+                    LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
+                    *sum = s->first_range + range == 0 && !s->is_by_pairs
+                               ? cpu_load_bias(e, s->packed, gate, v_unit)
+                               : v_zero;
+                    if (s->block->slice != NULL)
+                        *sum = resume(s, *sum, *slot_of(s, row, vector, gate));
                 }
 }
 
@@ -298,7 +343,9 @@ static LLVMValueRef first_sum(struct sums *s, LLVMValueRef sum, unsigned gate, u
         return sum;
     LLVMValueRef v_unit =
         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * s->block->lanes));
-    return LLVMBuildFAdd(e->builder, sum, cpu_load_bias(e, s->packed, gate, v_unit), "");
+    LLVMValueRef v = LLVMBuildFAdd(e->builder, sum, cpu_load_bias(e, s->packed, gate, v_unit), "");
+    const struct cpu_slice *slice = s->block->slice;
+    return slice == NULL ? v : LLVMBuildSelect(e->builder, slice->v_ends, v, sum, "");
 }
 
 /* Adds the sums of the ranges just accumulated to the matmul operations' values. */
@@ -309,10 +356,7 @@ static void join(struct sums *s)
         for (unsigned row = 0; row < s->block->n_rows; row++)
             for (unsigned vector = 0; vector < s->block->n_vectors; vector++)
                 for (unsigned gate = 0; gate < s->gates; gate++) {
-                    gruc_ref value = e->ir->ops[s->product->ops[gate]].results[0];
-                    size_t index = ((size_t)e->local[value] * s->block->n_rows + row) *
-                                       s->block->n_vectors + vector;
-                    LLVMValueRef *slot = &s->block->values[index];
+                    LLVMValueRef *slot = slot_of(s, row, vector, gate);
                     LLVMValueRef sum = *sum_at(s, range, row, vector, gate);
                     *slot = s->first_range + range == 0
                                 ? first_sum(s, sum, gate, vector)
@@ -389,11 +433,12 @@ static void accumulate_both(struct sums *s, struct sums *beside)
 {
     uint32_t a = s->product->depth, b = beside->product->depth, both = a < b ? a : b;
     unsigned unroll = steps_of_round(sum_count(s) + sum_count(beside));
+    uint32_t done = both / unroll * unroll;
     struct k_loop loop = {.e = s->e, .parts = {s, beside}, .n_parts = 2, .unroll = unroll,
-                          .limit = both / unroll * unroll};
+                          .v_first = l_i64(s->e, 0), .v_limit = l_i64(s->e, done)};
     add_loop(&loop);
-    accumulate(beside, loop.limit);
-    accumulate(s, loop.limit);
+    accumulate(beside, done);
+    accumulate(s, done);
 }
 
 void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,

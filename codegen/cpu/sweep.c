@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Of a block beside one of a companion; together they keep the multipliers busy. */
-enum { HOST_SUMS = 6 };
+enum { HOST_SUMS = 6, SLICED_ROWS = 32, FETCH_BYTES = 16 };
 
 struct sweep {
     struct cpu_emitter *e;
@@ -205,7 +205,6 @@ struct units {
 
 static void emit_products(struct sweep *w, struct cpu_block *block)
 {
-    memset(w->values, 0, w->n_values * block->n_rows * block->n_vectors * sizeof *w->values);
     for (size_t i = 0; i < w->s->stage->n_products; i++) {
         if (gruc_narrow_is_integer(w->packed[i].product->weights))
             cpu_emit_quantized_product(w->e, block, i, &w->packed[i]);
@@ -215,6 +214,14 @@ static void emit_products(struct sweep *w, struct cpu_block *block)
             cpu_emit_product(w->e, block, i, &w->packed[i]);
     }
 }
+
+/* Of a block of units: which block of rows, and what of it. Whole blocks have the vectors from
+ * v_vector to v_end, and of their sums a slice. */
+struct part {
+    LLVMValueRef v_row, v_vector, v_end;
+    const struct cpu_slice *slice; /* NULL: all */
+    LLVMValueRef v_block;          /* its number among those whose sums wait */
+};
 
 /* The first rows of a block, so many of its vectors at once from v_first to v_limit. */
 static void emit_part(struct sweep *w, const struct cpu_block *block,
@@ -227,6 +234,9 @@ static void emit_part(struct sweep *w, const struct cpu_block *block,
     part.n_vectors = vectors;
     struct l_loop loop = l_loop_begin(e, v_first, v_limit, l_i64(e, vectors));
     part.v_unit = l_add(e, block->v_unit, l_mul(e, loop.v_index, l_i64(e, block->lanes)));
+    memset(w->values, 0, w->n_values * rows * vectors * sizeof *w->values);
+    if (part.slice != NULL)
+        cpu_epilogue_resume(e, epilogue, &part, loop.v_index);
     emit_products(w, &part);
     cpu_epilogue_take(e, epilogue, &part, loop.v_index);
     l_loop_end(e, &loop);
@@ -240,15 +250,16 @@ static unsigned vectors_of_part(const struct sweep *w, const struct units *units
 }
 
 /* What is computed of a block depends on how many rows are left; the last one is done again where
- * these are fewer, which costs less than rows one by one. All rows have the vectors from v_first to
- * v_limit, parts have all. */
+ * these are fewer, which costs less than rows one by one. Parts of the rows have all vectors. */
 static void emit_parts(struct sweep *w, const struct rows *rows, const struct units *units,
-                       const struct cpu_block *block, const struct cpu_epilogue *epilogue,
-                       LLVMValueRef v_left, LLVMValueRef v_first, LLVMValueRef v_limit)
+                       const struct part *now, const struct cpu_block *block,
+                       const struct cpu_epilogue *epilogue, LLVMValueRef v_left)
 {
     struct cpu_emitter *e = w->e;
     LLVMBasicBlockRef b_done = l_block(e, "summed");
     LLVMValueRef v_none = l_i64(e, 0), v_all = l_i64(e, units->vectors);
+    struct cpu_block whole = *block;
+    whole.slice = now->slice;
     for (unsigned part = rows->few; part != 0; part = part == rows->few ? rows->more : 0) {
         LLVMBasicBlockRef b_part = l_block(e, "part"), b_more = l_block(e, "more");
         LLVMValueRef v_more =
@@ -259,14 +270,13 @@ static void emit_parts(struct sweep *w, const struct rows *rows, const struct un
         LLVMBuildBr(e->builder, b_done);
         LLVMPositionBuilderAtEnd(e->builder, b_more);
     }
-    emit_part(w, block, epilogue, rows->count, units->at_once, v_first, v_limit);
+    emit_part(w, &whole, epilogue, rows->count, units->at_once, now->v_vector, now->v_end);
     LLVMBuildBr(e->builder, b_done);
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
-/* The rows at v_index and after it; of whole blocks the vectors from v_first to v_limit. */
 static void emit_block(struct sweep *w, const struct rows *rows, const struct units *units,
-                       LLVMValueRef v_index, LLVMValueRef v_first, LLVMValueRef v_limit)
+                       const struct part *now)
 {
     struct cpu_emitter *e = w->e;
     struct cpu_block block = {.stage = w->s, .n_rows = rows->count, .n_vectors = units->vectors,
@@ -274,60 +284,165 @@ static void emit_block(struct sweep *w, const struct rows *rows, const struct un
                               .values = w->values};
     LLVMValueRef v_last = LLVMBuildSub(e->builder, rows->v_limit, l_i64(e, 1), "");
     for (unsigned row = 0; row < rows->count; row++) {
-        LLVMValueRef v_at = l_add(e, v_index, l_i64(e, row));
+        LLVMValueRef v_at = l_add(e, now->v_row, l_i64(e, row));
         block.v_rows[row] = cpu_stage_row(e, w->s, row > 0 ? l_smaller(e, v_last, v_at) : v_at);
     }
-    LLVMValueRef v_count = l_i64(e, rows->count);
+    unsigned blocks = now->slice == NULL ? 1 : SLICED_ROWS / rows->count;
     struct cpu_epilogue epilogue =
-        cpu_epilogue_begin(e, &block, rows->few > 0 ? rows->few : rows->count, units->at_once);
-    if (rows->few > 0) {
-        LLVMValueRef v_left = LLVMBuildSub(e->builder, rows->v_limit, v_index, "");
+        cpu_epilogue_begin(e, &block, rows->few > 0 ? rows->few : rows->count, units->at_once,
+                           blocks, now->v_block);
+    LLVMValueRef v_left = LLVMBuildSub(e->builder, rows->v_limit, now->v_row, "");
+    LLVMValueRef v_count = l_i64(e, rows->count);
+    if (rows->few > 0)
         v_count = l_smaller(e, v_left, v_count);
-        emit_parts(w, rows, units, &block, &epilogue, v_left, v_first, v_limit);
-    } else {
-        emit_part(w, &block, &epilogue, rows->count, units->at_once, v_first, v_limit);
-    }
-    cpu_epilogue_end(e, &epilogue, &block, v_count, v_first, v_limit);
+    if (now->slice != NULL)
+        v_count = LLVMBuildSelect(e->builder, now->slice->v_ends, v_count, l_i64(e, 0), "");
+    emit_parts(w, rows, units, now, &block, &epilogue, v_left);
+    cpu_epilogue_end(e, &epilogue, &block, v_count, now->v_vector, now->v_end);
+}
+/* Slices of a block's sums, 1: they are none, and the steps of each but the last. */
+struct slices {
+    unsigned count;
+    uint32_t steps;
+};
+
+static struct slices slices_for(const struct sweep *w, const struct rows *rows,
+                                const struct units *units)
+{
+    const struct cpu_packed *packed = &w->packed[0];
+    if (rows->count == 1 || w->s->stage->n_products > 1)
+        return (struct slices){.count = 1};
+    uint32_t steps = cpu_weights_steps(packed);
+    unsigned count = cpu_weights_slices(packed, units->at_once);
+    uint32_t each = (steps + count - 1) / count;
+    return (struct slices){.count = (steps + each - 1) / each, .steps = each};
 }
 
-/* Whole blocks of rows take one vector in a first turn and one in a second, so that the weights of
- * a turn stay in the nearest cache for all of them; then come the rows that are left, with both. */
-static void emit_turns(struct sweep *w, const struct rows *rows, const struct units *units)
+/* Whole blocks of rows take some of the vectors in each of as many turns as there are, and in them
+ * slice after slice of the sums; then come the rows that are left, with all vectors and steps. */
+struct walk {
+    struct rows rows;
+    const struct units *units;
+    struct slices slices;
+    LLVMValueRef v_whole, v_rest;         /* blocks, and whether a row is left */
+    LLVMValueRef v_turn, v_slice, v_last; /* where it is; whether that is the last of all */
+};
+
+/* What whole blocks of rows ask for, each a part: the next slice, or what the next turn or block of
+ * units begins with. */
+static void plan_fetch(struct sweep *w, const struct walk *walk, LLVMValueRef v_block,
+                       struct cpu_slice *out)
 {
     struct cpu_emitter *e = w->e;
+    const struct cpu_packed *packed = &w->packed[0];
+    const struct units *units = walk->units;
+    uint64_t step = cpu_weights_step_bytes(packed), vector = cpu_weights_vector_bytes(packed);
+    uint64_t stream = packed->by_gate ? cpu_weights_gate_bytes(packed) : vector;
+    LLVMValueRef v_turn_bytes = l_i64(e, units->at_once * vector);
+    LLVMValueRef v_back = l_i64(e, 0 - (2 * units->vectors - units->at_once) * vector);
+    LLVMValueRef v_is_back = LLVMBuildAnd(e->builder, walk->v_last, w->s->v_turned, "");
+    LLVMValueRef v_then = LLVMBuildSelect(e->builder, v_is_back, v_back, v_turn_bytes, "");
+    LLVMValueRef v_next = l_mul(e, out->v_limit, l_i64(e, step));
+    v_next = LLVMBuildSelect(e->builder, out->v_ends, v_then, v_next, "");
+    /* Blocks take pieces of the streams in turn, small ones where there are blocks enough. */
+    uint64_t pieces = step / FETCH_BYTES;
+    LLVMValueRef v_enough = l_i64(e, pieces * units->at_once * vector / stream);
+    LLVMValueRef v_are_enough =
+        LLVMBuildICmp(e->builder, LLVMIntUGE, walk->v_whole, v_enough, "");
+    LLVMValueRef v_pieces =
+        LLVMBuildSelect(e->builder, v_are_enough, l_i64(e, pieces), l_i64(e, 1), "");
+    out->v_each =
+        LLVMBuildSelect(e->builder, v_are_enough, l_i64(e, FETCH_BYTES), l_i64(e, step), "");
+    LLVMValueRef v_stream = LLVMBuildUDiv(e->builder, v_block, v_pieces, "");
+    LLVMValueRef v_piece = LLVMBuildURem(e->builder, v_block, v_pieces, "");
+    v_piece = l_mul(e, l_mul(e, v_piece, l_i64(e, walk->slices.steps)), out->v_each);
+    out->v_ahead = l_add(e, l_add(e, v_next, v_piece), l_mul(e, v_stream, l_i64(e, stream)));
+}
+
+static void emit_walk_block(struct sweep *w, const struct walk *walk, LLVMValueRef v_block)
+{
+    struct cpu_emitter *e = w->e;
+    const struct units *units = walk->units;
+    LLVMValueRef v_none = l_i64(e, 0), v_all = l_i64(e, units->vectors);
+    LLVMValueRef v_at_once = l_i64(e, units->at_once);
+    LLVMValueRef v_is_rest = LLVMBuildICmp(e->builder, LLVMIntEQ, v_block, walk->v_whole, "");
+    LLVMValueRef v_vector = l_mul(e, walk->v_turn, v_at_once);
+    struct part now = {.v_block = v_none};
+    now.v_row = l_add(e, walk->rows.v_first, l_mul(e, v_block, l_i64(e, walk->rows.count)));
+    now.v_vector = LLVMBuildSelect(e->builder, v_is_rest, v_none, v_vector, "");
+    now.v_end =
+        LLVMBuildSelect(e->builder, v_is_rest, v_all, l_add(e, v_vector, v_at_once), "");
+    struct cpu_slice slice;
+    if (walk->slices.count > 1) {
+        LLVMValueRef v_each = l_i64(e, walk->slices.steps);
+        LLVMValueRef v_steps = l_i64(e, cpu_weights_steps(&w->packed[0]));
+        LLVMValueRef v_last = l_i64(e, walk->slices.count - 1);
+        LLVMValueRef v_first = l_mul(e, walk->v_slice, v_each);
+        LLVMValueRef v_limit = l_smaller(e, l_add(e, v_first, v_each), v_steps);
+        slice.v_first = LLVMBuildSelect(e->builder, v_is_rest, v_none, v_first, "");
+        slice.v_limit = LLVMBuildSelect(e->builder, v_is_rest, v_steps, v_limit, "");
+        slice.v_begins = LLVMBuildIsNull(e->builder, slice.v_first, "");
+        slice.v_ends = LLVMBuildICmp(e->builder, LLVMIntEQ, walk->v_slice, v_last, "");
+        plan_fetch(w, walk, v_block, &slice);
+        now.slice = &slice;
+        now.v_block = LLVMBuildSelect(e->builder, v_is_rest, v_none, v_block, "");
+    }
+    emit_block(w, &walk->rows, units, &now);
+}
+
+static void emit_walk(struct sweep *w, const struct rows *rows, const struct units *units,
+                      struct slices slices)
+{
+    struct cpu_emitter *e = w->e;
+    struct walk walk = {.rows = *rows, .units = units, .slices = slices};
+    unsigned n_turns = units->vectors / units->at_once;
     LLVMValueRef v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_count = l_i64(e, rows->count);
     LLVMValueRef v_all = LLVMBuildSub(e->builder, rows->v_limit, rows->v_first, "");
-    LLVMValueRef v_whole = LLVMBuildUDiv(e->builder, v_all, v_count, "");
-    LLVMValueRef v_rest = LLVMBuildURem(e->builder, v_all, v_count, "");
-    LLVMValueRef v_both = l_mul(e, v_whole, l_i64(e, 2));
+    walk.v_whole = LLVMBuildUDiv(e->builder, v_all, v_count, "");
+    walk.v_rest = LLVMBuildURem(e->builder, v_all, v_count, "");
+    walk.v_rest = LLVMBuildIsNotNull(e->builder, walk.v_rest, "");
+    struct l_loop turns = l_loop_begin(e, v_none, l_i64(e, n_turns), v_one);
+    struct l_loop each = l_loop_begin(e, v_none, l_i64(e, slices.count), v_one);
+    LLVMValueRef v_is_last = LLVMBuildICmp(e->builder, LLVMIntEQ, turns.v_index,
+                                           l_i64(e, n_turns - 1), "");
+    LLVMValueRef v_is_done = LLVMBuildICmp(e->builder, LLVMIntEQ, each.v_index,
+                                           l_i64(e, slices.count - 1), "");
+    walk.v_turn = turns.v_index;
+    walk.v_slice = each.v_index;
+    walk.v_last = LLVMBuildAnd(e->builder, v_is_last, v_is_done, "");
+    LLVMValueRef v_also = LLVMBuildAnd(e->builder, walk.v_last, walk.v_rest, "");
     LLVMValueRef v_limit =
-        LLVMBuildSelect(e->builder, LLVMBuildIsNotNull(e->builder, v_rest, ""),
-                        l_add(e, v_both, v_one), v_both, "");
-    struct l_loop loop = l_loop_begin(e, v_none, v_limit, v_one);
-    LLVMValueRef v_is_rest = LLVMBuildICmp(e->builder, LLVMIntEQ, loop.v_index, v_both, "");
-    LLVMValueRef v_is_first = LLVMBuildICmp(e->builder, LLVMIntULT, loop.v_index, v_whole, "");
-    LLVMValueRef v_block = LLVMBuildSub(e->builder, loop.v_index, v_whole, ""); /* second turn */
-    v_block = LLVMBuildSelect(e->builder, v_is_first, loop.v_index, v_block, "");
-    LLVMValueRef v_has_first = LLVMBuildOr(e->builder, v_is_first, v_is_rest, "");
-    LLVMValueRef v_vector = LLVMBuildSelect(e->builder, v_has_first, v_none, v_one, "");
-    LLVMValueRef v_end =
-        LLVMBuildSelect(e->builder, v_is_first, v_one, l_i64(e, units->vectors), "");
-    LLVMValueRef v_row = l_add(e, rows->v_first, l_mul(e, v_block, v_count));
-    emit_block(w, rows, units, v_row, v_vector, v_end);
-    l_loop_end(e, &loop);
+        l_add(e, walk.v_whole, LLVMBuildZExt(e->builder, v_also, e->t_i64, ""));
+    struct l_loop blocks = l_loop_begin(e, v_none, v_limit, v_one);
+    emit_walk_block(w, &walk, blocks.v_index);
+    l_loop_end(e, &blocks);
+    l_loop_end(e, &each);
+    l_loop_end(e, &turns);
 }
 
 /* All of them for one block of units. */
 static void emit_rows(struct sweep *w, const struct rows *rows, const struct units *units)
 {
     struct cpu_emitter *e = w->e;
-    if (units->at_once < units->vectors) {
-        emit_turns(w, rows, units);
-        return;
+    struct slices slices = slices_for(w, rows, units);
+    if (slices.count > 1) { /* as many rows as have room for their sums */
+        struct rows some = *rows;
+        LLVMValueRef v_most = l_i64(e, SLICED_ROWS);
+        struct l_loop loop = l_loop_begin(e, rows->v_first, rows->v_limit, v_most);
+        some.v_first = loop.v_index;
+        some.v_limit = l_smaller(e, l_add(e, loop.v_index, v_most), rows->v_limit);
+        emit_walk(w, &some, units, slices);
+        l_loop_end(e, &loop);
+    } else if (units->at_once < units->vectors) {
+        emit_walk(w, rows, units, slices);
+    } else {
+        struct l_loop loop =
+            l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
+        struct part now = {.v_row = loop.v_index, .v_vector = l_i64(e, 0),
+                           .v_end = l_i64(e, units->vectors), .v_block = l_i64(e, 0)};
+        emit_block(w, rows, units, &now);
+        l_loop_end(e, &loop);
     }
-    struct l_loop loop = l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
-    emit_block(w, rows, units, loop.v_index, l_i64(e, 0), l_i64(e, units->vectors));
-    l_loop_end(e, &loop);
 }
 
 /* The same, or no row where v_any is false. */
@@ -336,6 +451,14 @@ static struct rows rows_if(struct cpu_emitter *e, const struct rows *rows, LLVMV
     struct rows some = *rows;
     some.v_limit = LLVMBuildSelect(e->builder, v_any, rows->v_limit, rows->v_first, "");
     return some;
+}
+
+static void emit_pointwise_block(struct sweep *w, const struct rows *rows,
+                                 const struct units *units, LLVMValueRef v_row)
+{
+    struct part now = {.v_row = v_row, .v_vector = l_i64(w->e, 0),
+                       .v_end = l_i64(w->e, units->vectors), .v_block = l_i64(w->e, 0)};
+    emit_block(w, rows, units, &now);
 }
 
 /* Without products, row after row: nothing is read by more than one of them, and a row lies in one
@@ -353,7 +476,7 @@ static void emit_pointwise(struct sweep *w)
     struct l_loop rows = l_loop_begin(e, one.v_first, one.v_limit, l_i64(e, 1));
     struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
     struct units units = {l_mul(e, loop.v_index, l_i64(e, each)), vectors, w->lanes, vectors};
-    emit_block(w, &one, &units, rows.v_index, l_i64(e, 0), l_i64(e, vectors));
+    emit_pointwise_block(w, &one, &units, rows.v_index);
     l_loop_end(e, &loop);
     if (rest > 0) {
         unsigned left = (rest + w->lanes - 1) / w->lanes;
@@ -361,7 +484,7 @@ static void emit_pointwise(struct sweep *w)
                                rest - (left - 1) * w->lanes, left};
         LLVMValueRef v_times = LLVMBuildZExt(e->builder, v_has_rest, e->t_i64, "");
         struct l_loop once = l_loop_begin(e, l_i64(e, 0), v_times, l_i64(e, 1));
-        emit_block(w, &one, &units, rows.v_index, l_i64(e, 0), l_i64(e, left));
+        emit_pointwise_block(w, &one, &units, rows.v_index);
         l_loop_end(e, &once);
     }
     l_loop_end(e, &rows);

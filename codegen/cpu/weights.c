@@ -43,8 +43,7 @@ uint32_t cpu_weights_range_begin(const struct cpu_packed *packed, unsigned range
     return gruc_sum_range_begin(steps, range);
 }
 
-/* The same of all gates and all steps. */
-static uint64_t vector_bytes(const struct cpu_packed *packed)
+uint64_t cpu_weights_vector_bytes(const struct cpu_packed *packed)
 {
     return gate_bytes(packed) * packed->product->n_ops * cpu_weights_steps(packed);
 }
@@ -81,7 +80,7 @@ static void pack_part(const struct cpu_packed *packed, const float *const *rows,
     size_t gate_step = cpu_weights_gate_bytes(packed);
     for (size_t first = 0, v = 0; first < width; first += lanes, v++) {
         size_t count = width - first < lanes ? width - first : lanes;
-        unsigned char *out = to + packed->late + v * vector_bytes(packed);
+        unsigned char *out = to + packed->late + v * cpu_weights_vector_bytes(packed);
         for (size_t k = begin; k < end; k++)
             for (size_t gate = 0; gate < product->n_ops; gate++)
                 pack_lanes(product->weights, rows[gate] + (k - begin) * columns[gate] + first,
@@ -99,7 +98,7 @@ static void pack_weights(struct cpu_emitter *e, const struct cpu_packed *packed)
     size_t depth = product->depth, columns[CPU_MAX_GATES], bytes;
     size_t vectors = ((size_t)packed->width + packed->lanes - 1) / packed->lanes;
     const float *rows[CPU_MAX_GATES];
-    if (__builtin_mul_overflow(vectors, vector_bytes(packed), &bytes)) {
+    if (__builtin_mul_overflow(vectors, cpu_weights_vector_bytes(packed), &bytes)) {
         e->failed = 1;
         return;
     }
@@ -171,7 +170,7 @@ void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
 LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed *packed,
                                  LLVMValueRef v_unit)
 {
-    uint64_t unit_bytes = vector_bytes(packed) / packed->lanes;
+    uint64_t unit_bytes = cpu_weights_vector_bytes(packed) / packed->lanes;
     LLVMValueRef v_offset = l_mul(e, v_unit, l_i64(e, unit_bytes));
     return l_offset(e, e->v_weights, l_add(e, packed->v_piece, v_offset));
 }
@@ -241,7 +240,7 @@ int cpu_weights_are_widened(const struct cpu_emitter *e, const struct cpu_packed
 static LLVMValueRef weights_at(struct cpu_emitter *e, const struct cpu_packed *packed,
                                LLVMValueRef v_weights, const struct cpu_weights_place *place)
 {
-    uint64_t offset = place->vector * vector_bytes(packed) +
+    uint64_t offset = place->vector * cpu_weights_vector_bytes(packed) +
                       place->gate * cpu_weights_gate_bytes(packed) +
                       place->step * cpu_weights_step_bytes(packed);
     return l_offset(e, v_weights, l_i64(e, offset));
@@ -253,15 +252,37 @@ void cpu_fetch_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
     l_prefetch(e, weights_at(e, packed, v_weights, place));
 }
 
+static int is_far(const struct cpu_packed *packed)
+{
+    uint64_t vectors = (packed->width + packed->lanes - 1) / packed->lanes;
+    return vectors * cpu_weights_vector_bytes(packed) >= FAR_BYTES;
+}
+
+/* With vectors shorter than lines there is no time to ask for each beside the loads. */
+static int has_lines(const struct cpu_packed *packed)
+{
+    return packed->lanes * sizeof(float) >= LINE_BYTES;
+}
+
 LLVMValueRef cpu_weights_ahead(struct cpu_emitter *e, const struct cpu_packed *packed,
                                unsigned vectors, LLVMValueRef v_turned)
 {
-    uint64_t block = vectors * vector_bytes(packed);
-    uint64_t all = (packed->width + packed->lanes - 1) / packed->lanes * vector_bytes(packed);
-    /* With shorter vectors than lines there is no time for it besides the loads. */
-    if (all < FAR_BYTES || packed->lanes * sizeof(float) < LINE_BYTES)
+    uint64_t block = vectors * cpu_weights_vector_bytes(packed);
+    if (!is_far(packed) || !has_lines(packed))
         return NULL;
     return LLVMBuildSelect(e->builder, v_turned, l_i64(e, 0 - block), l_i64(e, block), "");
+}
+
+unsigned cpu_weights_slices(const struct cpu_packed *packed, unsigned vectors)
+{
+    enum gruc_weights weights = packed->product->weights;
+    uint64_t bytes = vectors * cpu_weights_vector_bytes(packed);
+    int is_whole = weights == GRUC_WEIGHTS_BF16_DOT ||
+                   packed->product->depth % packed->group == 0; /* the last step */
+    if (!is_far(packed) || has_lines(packed) || !is_whole || gruc_narrow_is_integer(weights) ||
+        cpu_weights_ranges(packed) > 1)
+        return 1;
+    return (unsigned)((bytes + CPU_FIRST_BYTES - 1) / CPU_FIRST_BYTES);
 }
 
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,

@@ -36,6 +36,8 @@ uint32_t cpu_weights_range_begin(const struct cpu_packed *packed, unsigned range
 /* From there to the weights of the next step, and of the next gate. */
 uint64_t cpu_weights_step_bytes(const struct cpu_packed *packed);
 uint64_t cpu_weights_gate_bytes(const struct cpu_packed *packed);
+/* Of all gates and steps of a vector of units. */
+uint64_t cpu_weights_vector_bytes(const struct cpu_packed *packed);
 /* Whether an instruction multiplies both numbers of a step. */
 int cpu_weights_are_dots(const struct cpu_emitter *e, const struct cpu_packed *packed);
 /* Whether they are stored in a type that is made float32 before the product. */
@@ -56,6 +58,9 @@ void cpu_fetch_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
  * in bytes; NULL where they need not be asked for. */
 LLVMValueRef cpu_weights_ahead(struct cpu_emitter *e, const struct cpu_packed *packed,
                                unsigned vectors, LLVMValueRef v_turned);
+/* In how many slices the sums of blocks of so many vectors had better be computed: 1 where
+ * weights need not be asked for, or are asked for as above, or sums cannot wait. */
+unsigned cpu_weights_slices(const struct cpu_packed *packed, unsigned vectors);
 /* Of the vector that starts at v_unit; zero when there is none. */
 LLVMValueRef cpu_load_bias(struct cpu_emitter *e, const struct cpu_packed *packed, unsigned gate,
                            LLVMValueRef v_unit);
