@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A block of rows and units: loads, the pointwise operations of a stage, stores. */
+#include "codegen/cpu/block.h"
 #include "codegen/cpu/weights.h"
 
 #include <string.h>

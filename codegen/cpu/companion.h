@@ -4,7 +4,7 @@
 
 /* Private to codegen/cpu: products of a scan's input that are computed beside its steps. */
 
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/block.h"
 
 /* Where blocks of a companion are computed: its stage, bound to what is there. */
 struct cpu_companion {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One pointwise operation on vectors, each an exact IEEE operation, so every target gives the same
  * bits. What a target lacks is made of what it has. */
-#include "codegen/cpu/emitter.h"
+#include "codegen/cpu/block.h"
 
 static LLVMValueRef splat_number(struct cpu_emitter *e, double value, unsigned lanes)
 {

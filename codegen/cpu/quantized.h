@@ -7,6 +7,7 @@
  * are exact, so every target has the same. Where an instruction multiplies bytes, a row of more
  * than 8 bits is two planes of bytes: the lower ones and the upper ones. */
 
+#include "codegen/cpu/block.h"
 #include "codegen/cpu/weights.h"
 
 /* How many k share a 32-bit lane: as many as the dot product of the target takes. */
