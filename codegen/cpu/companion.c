@@ -49,11 +49,18 @@ static uint64_t least_bytes(const struct cpu_emitter *e)
     return e->target->registers >= 32 ? CPU_FIRST_BYTES : 2 * CPU_FIRST_BYTES;
 }
 
+/* Up to where: a companion's weights pass through the third cache once a tile, and those of steps
+ * that have no room beside them have to come from memory. With many registers that was not seen. */
+static uint64_t most_bytes(const struct cpu_emitter *e)
+{
+    return e->target->registers >= 32 ? UINT64_MAX : CPU_THIRD_BYTES / 2;
+}
+
 static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
                 const struct gruc_stage *scan, uint32_t companion)
 {
     return companion != GRUC_NONE && can_share_loop(&group->stages[companion].products[0]) &&
-           host_bytes(scan) >= least_bytes(e);
+           host_bytes(scan) >= least_bytes(e) && host_bytes(scan) <= most_bytes(e);
 }
 
 uint64_t cpu_companion_shares(const struct cpu_emitter *e, const struct gruc_group *group)

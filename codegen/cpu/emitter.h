@@ -9,8 +9,8 @@
 #include "codegen/cpu/target.h"
 #include "ir/schedule/schedule.h"
 
-/* What can be counted on of the two nearest caches. */
-enum { CPU_FIRST_BYTES = 28 * 1024, CPU_SECOND_BYTES = 384 * 1024 };
+/* What can be counted on of the caches, the third of which many share. */
+enum { CPU_FIRST_BYTES = 28 << 10, CPU_SECOND_BYTES = 384 << 10, CPU_THIRD_BYTES = 8 << 20 };
 
 /* Whether one row after another reads so many bytes of a step's weights from a near cache. */
 static inline int cpu_is_near(uint64_t bytes)

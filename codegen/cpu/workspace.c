@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How much memory a call needs: tiles are sized so that they stay in the second-level cache. */
-#include "codegen/cpu/emitter.h"
+/* How much memory a call needs: tiles are sized so that they stay in the second-level cache, larger
+ * ones of large weights so that what is read of these for a tile is little for each of its rows. */
+#include "codegen/cpu/blocking.h"
 
 enum {
     TILE_BYTES = 256 * 1024, LEAST_TILE_ROWS = 32, MOST_TILE_ROWS = 128, ROW_GROUP = 32,
+    TILES_OF_WEIGHTS = 8,
     WANTED_TILE_ROWS = 512 /* at most */
 };
 
@@ -26,6 +28,18 @@ uint64_t cpu_least_tile(const struct gruc_schedule *schedule)
             bytes += (uint64_t)buffer->stride * cpu_dtype_bytes(buffer->dtype) *
                      (must_be_apart ? buffer->tiles : 1);
     }
+    return bytes;
+}
+
+static uint64_t tile_bytes(const struct gruc_schedule *schedule)
+{
+    uint64_t bytes = TILE_BYTES;
+    for (size_t g = 0; g < schedule->n_groups; g++)
+        for (size_t i = 0; i < schedule->groups[g].n_stages; i++) {
+            const struct gruc_stage *stage = &schedule->groups[g].stages[i];
+            uint64_t part = cpu_blocking_weight_bytes(stage, stage->width) / TILES_OF_WEIGHTS;
+            bytes = part > bytes ? part : bytes;
+        }
     return bytes;
 }
 
@@ -61,7 +75,8 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_
         info->workspace_fixed += info->unit_threads > 1 ? 2 * CPU_BUFFER_GAP : 0;
     }
     info->row_group = ROW_GROUP;
-    uint64_t rows = info->workspace_tile == 0 ? MOST_TILE_ROWS : TILE_BYTES / info->workspace_tile;
+    uint64_t rows = info->workspace_tile == 0 ? MOST_TILE_ROWS
+                                              : tile_bytes(schedule) / info->workspace_tile;
     info->tile_rows = rows < LEAST_TILE_ROWS ? LEAST_TILE_ROWS
                       : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
     if (is_wavefront(schedule))
