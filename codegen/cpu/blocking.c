@@ -69,6 +69,17 @@ int cpu_blocking_hosts(const struct cpu_body *w)
     return w->s->beside != NULL && w->host < w->s->stage->n_products;
 }
 
+/* Sums that have room in registers. LLVM gives a sum a new register where weights become numbers in
+ * registers of their own that serve once: of pairs, which have loops enough, all fit twice. */
+static unsigned room_for(const struct cpu_body *w, unsigned rows)
+{
+    unsigned room = w->e->target->registers - 4;
+    int has_copies = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        has_copies |= w->packed[i].group == 2 && cpu_weights_are_widened(w->e, &w->packed[i]);
+    return has_copies && rows == 1 && w->e->target->registers < 32 ? room / 2 : room;
+}
+
 /* 0: not said. NAME_step has code of its own, of which measured calls say nothing. */
 static unsigned wanted_vectors(const struct cpu_body *w, unsigned rows)
 {
@@ -83,7 +94,7 @@ unsigned cpu_blocking_vectors(const struct cpu_body *w, unsigned rows)
     unsigned vectors = (w->s->stage->width + w->lanes - 1) / w->lanes;
     if (gates == 0)
         return vectors < 2 ? 1 : 2;
-    unsigned room = w->e->target->registers - 4, best = 1;
+    unsigned room = room_for(w, rows), best = 1;
     if (rows == 1 && cpu_blocking_hosts(w)) {
         unsigned few = HOST_SUMS / gates;
         return few < 1 ? 1 : few > CPU_MAX_VECTORS ? CPU_MAX_VECTORS : few;

@@ -110,21 +110,47 @@ static void add_products(struct sums *s, unsigned range, const struct place *at,
         if (v_x[row] == NULL)
             v_x[row] = load_number(s, at, row, offset);
         if (v_w[weight] == NULL)
-            v_w[weight] = load_weights(s, at, &(struct cpu_weights_place){vector, gate, k, i});
+            v_w[weight] = load_weights(s, at, &(struct cpu_weights_place){vector, gate, k, i, 0});
         LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
         *sum = s->has_dots ? multiply_pairs(s, v_x[row], v_w[weight], *sum)
                            : multiply_add(s, v_x[row], v_w[weight], *sum);
     }
 }
 
-/* Step k: of pairs the second number first, as the instruction for both does. The last step of
- * others may have one number only. */
+/* Number i of those of a step in the order of the sum: of pairs the second first, as the
+ * instruction for both does. */
+static unsigned number_at(const struct sums *s, unsigned i)
+{
+    return s->is_by_pairs ? s->packed->group - 1 - i : i;
+}
+
+/* Both numbers of step k for a single row, whose weights are used once: each is loaded once too. */
+static void add_both(struct sums *s, unsigned range, const struct place *at, uint32_t k)
+{
+    LLVMValueRef v_x[2];
+    for (unsigned i = 0; i < 2; i++)
+        v_x[i] = load_number(s, at, 0, k * left_bytes(s) + (uint64_t)i * 4);
+    for (unsigned n = 0; n < s->gates * s->block->n_vectors; n++) {
+        unsigned gate = n / s->block->n_vectors, vector = n % s->block->n_vectors;
+        LLVMValueRef *sum = sum_at(s, range, 0, vector, gate);
+        for (unsigned at_once = 0; at_once < 2; at_once++) {
+            struct cpu_weights_place place = {vector, gate, k, number_at(s, at_once), 1};
+            *sum = multiply_add(s, v_x[place.i], load_weights(s, at, &place), *sum);
+        }
+    }
+}
+
+/* Step k. The last step may have one number only where it is not by pairs. */
 static void add_group(struct sums *s, unsigned range, const struct place *at, uint32_t k)
 {
     unsigned group = s->has_dots ? 1 : s->packed->group;
+    if (group == 2 && s->block->n_rows == 1 && (s->is_by_pairs || k * 2 + 1 < s->product->depth)) {
+        add_both(s, range, at, k);
+        return;
+    }
     for (unsigned i = 0; i < group; i++)
         if (s->is_by_pairs || k * group + i < s->product->depth)
-            add_products(s, range, at, k, s->is_by_pairs ? group - 1 - i : i);
+            add_products(s, range, at, k, s->has_dots ? 0 : number_at(s, i));
 }
 
 /* Step i of every range that is accumulated at once and has that many. */

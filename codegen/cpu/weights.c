@@ -151,7 +151,7 @@ void cpu_pack_product(struct cpu_emitter *e, struct cpu_stage *s,
                                .width = s->stage->width, .lanes = s->lanes,
                                .group = group_of(product)};
     if (out->group == 2 && !cpu_weights_are_dots(e, out) && e->target->registers < 32)
-        out->late = 2;
+        out->late = LINE_BYTES;
     if (product->n_ops > CPU_MAX_GATES) {
         e->failed = 1;
         return;
@@ -175,11 +175,11 @@ LLVMValueRef cpu_weights_address(struct cpu_emitter *e, const struct cpu_packed 
     return l_offset(e, e->v_weights, l_add(e, packed->v_piece, v_offset));
 }
 
-/* A bf16 number is the upper half of its float32. Where registers are few, pairs lie two bytes
- * late: a load two bytes times i from there has number i in the upper half of each lane, and
- * nothing has to be kept for the other number. */
+/* A bf16 number is the upper half of its float32. Where registers are few, pairs lie a line late: a
+ * load two bytes before them has the first number in the upper half of each lane, and nothing has
+ * to be kept for the other one. */
 static LLVMValueRef load_bf16(struct cpu_emitter *e, const struct cpu_packed *packed,
-                              LLVMValueRef v_at, unsigned i)
+                              LLVMValueRef v_at, unsigned i, int has_both)
 {
     unsigned lanes = packed->lanes;
     LLVMTypeRef integer = l_vector(e->t_i32, lanes), number = l_vector(e->t_float, lanes);
@@ -190,9 +190,11 @@ static LLVMValueRef load_bf16(struct cpu_emitter *e, const struct cpu_packed *pa
         v = LLVMBuildZExt(e->builder, l_load(e, bits, v_at, 2), integer, "");
         v = LLVMBuildShl(e->builder, v, v_shift, "");
     } else {
-        v = l_load(e, integer, l_offset(e, v_at, l_i64(e, (uint64_t)packed->late * i)), 2);
-        v = i == 0 && packed->late == 0 ? LLVMBuildShl(e->builder, v, v_shift, "")
-                                        : LLVMBuildAnd(e->builder, v, v_upper, "");
+        int is_before = i == 0 && packed->late > 0 && !has_both;
+        LLVMValueRef v_bytes = l_i64(e, is_before ? packed->late - 2 : packed->late);
+        v = l_load(e, integer, l_offset(e, v_at, v_bytes), 2);
+        v = i == 0 && !is_before ? LLVMBuildShl(e->builder, v, v_shift, "")
+                                 : LLVMBuildAnd(e->builder, v, v_upper, "");
     }
     return LLVMBuildBitCast(e->builder, v, number, "");
 }
@@ -297,7 +299,7 @@ LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *pa
     if (cpu_weights_are_dots(e, packed))
         return l_load(e, l_vector(e->t_i32, lanes), v_at, 4);
     if (weights == GRUC_WEIGHTS_BF16 || weights == GRUC_WEIGHTS_BF16_DOT)
-        return load_bf16(e, packed, v_at, place->i);
+        return load_bf16(e, packed, v_at, place->i, place->has_both);
     LLVMTypeRef half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
     if (e->target->has_half)
         return LLVMBuildFPExt(e->builder, l_load(e, l_vector(half, lanes), v_at, 2), number, "");

@@ -48,6 +48,7 @@ struct cpu_weights_place {
     unsigned vector, gate;
     uint32_t step;
     unsigned i;
+    int has_both; /* the step's other number is loaded with it */
 };
 LLVMValueRef cpu_load_weights(struct cpu_emitter *e, const struct cpu_packed *packed,
                               LLVMValueRef v_weights, const struct cpu_weights_place *place);
