@@ -222,6 +222,29 @@ static void move_sums(struct cpu_emitter *e, struct cpu_block *block, unsigned r
     }
 }
 
+uint64_t cpu_put_aside(struct cpu_emitter *e, struct cpu_block *block,
+                       const struct gruc_product *product, LLVMValueRef v_memory, int is_store)
+{
+    LLVMTypeRef type = l_vector(e->t_float, block->lanes);
+    uint64_t offset = 0;
+    for (size_t op = 0; op < product->n_ops; op++)
+        for (unsigned row = 0; row < block->n_rows; row++)
+            for (unsigned vector = 0; vector < block->n_vectors; vector++) {
+                gruc_ref value = e->ir->ops[product->ops[op]].results[0];
+                LLVMValueRef *slot = value_slot(e, block, value, row, vector);
+                LLVMValueRef v_at = l_offset(e, v_memory, l_i64(e, offset));
+                if (!is_store) {
+                    *slot = l_load(e, type, v_at, block->lanes * 4);
+                } else {
+                    LLVMValueRef store = LLVMBuildStore(e->builder, *slot, v_at);
+                    LLVMSetAlignment(store, block->lanes * 4);
+                    LLVMSetVolatile(store, 1);
+                }
+                offset += (uint64_t)block->lanes * 4;
+            }
+    return offset;
+}
+
 static uint64_t products_of_unit(const struct gruc_stage *stage)
 {
     uint64_t products = 0;

@@ -36,6 +36,10 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
 void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                              const struct cpu_packed *packed,
                              const struct cpu_companion *companion);
+/* Stores a product's values at v_memory, where LLVM leaves them, or takes them from there; answers
+ * their bytes. */
+uint64_t cpu_put_aside(struct cpu_emitter *e, struct cpu_block *block,
+                       const struct gruc_product *product, LLVMValueRef v_memory, int is_store);
 /* Pointwise operations and stores of the stage, after the sums of a block or of its first rows: by
  * a loop over rows whose sums wait in memory, or at once. */
 struct cpu_epilogue {

@@ -11,16 +11,39 @@
  * evenly. */
 enum { SLICED_ROWS = 32, FETCH_BYTES = 16 };
 
+/* Values of a block's products. */
+static unsigned count_values(const struct cpu_body *w, const struct cpu_block *block)
+{
+    unsigned values = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        values += block->n_rows * block->n_vectors * (unsigned)w->s->stage->products[i].n_ops;
+    return values;
+}
+
+/* Where registers have no room for the values of all, those of the last stay in them: LLVM would
+ * rather keep the others there, and add to sums in memory. */
 static void emit_products(struct cpu_body *w, struct cpu_block *block)
 {
-    for (size_t i = 0; i < w->s->stage->n_products; i++) {
+    size_t count = w->s->stage->n_products;
+    unsigned values = count_values(w, block);
+    int is_crowded = count > 1 && values > w->e->target->registers - 4;
+    uint64_t stored = 0, loaded = 0;
+    LLVMValueRef v_aside =
+        is_crowded ? l_allocate(w->e, (size_t)values * block->lanes * 4, "aside") : NULL;
+    for (size_t i = 0; i < count; i++) {
         if (gruc_narrow_is_integer(w->packed[i].product->weights))
             cpu_emit_quantized_product(w->e, block, i, &w->packed[i]);
         else if (w->is_hosting && i == w->host)
             cpu_emit_product_beside(w->e, block, i, &w->packed[i], w->s->companion);
         else
             cpu_emit_product(w->e, block, i, &w->packed[i]);
+        if (is_crowded && i + 1 < count)
+            stored += cpu_put_aside(w->e, block, &w->s->stage->products[i],
+                                    l_offset(w->e, v_aside, l_i64(w->e, stored)), 1);
     }
+    for (size_t i = 0; is_crowded && i + 1 < count; i++)
+        loaded += cpu_put_aside(w->e, block, &w->s->stage->products[i],
+                                l_offset(w->e, v_aside, l_i64(w->e, loaded)), 0);
 }
 
 /* Of a block of units: which block of rows, and what of it. Whole blocks have the vectors from
