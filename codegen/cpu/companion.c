@@ -59,7 +59,12 @@ static uint64_t most_bytes(const struct cpu_emitter *e)
 static int pays(const struct cpu_emitter *e, const struct gruc_group *group,
                 const struct gruc_stage *scan, uint32_t companion)
 {
-    return companion != GRUC_NONE && can_share_loop(&group->stages[companion].products[0]) &&
+    if (companion == GRUC_NONE)
+        return 0;
+    const struct gruc_product *product = &group->stages[companion].products[0];
+    /* Of few registers none is left for halves that become float32. */
+    int has_room = e->target->registers >= 32 || product->weights == GRUC_WEIGHTS_F32;
+    return can_share_loop(product) && has_room &&
            host_bytes(scan) >= least_bytes(e) && host_bytes(scan) <= most_bytes(e);
 }
 
