@@ -153,10 +153,12 @@ def main():
         bench.close()
         cores.close()
     report.print_goals(results)
+    print(roofline.describe_medians())
     if options.json:
         options.json.write_text(json.dumps(
             {"machine": machine, "versions": versions, "options": settings,
-             "floor": {"gigaflops": roofline.gigaflops, "levels": roofline.levels},
+             "floor": {"gigaflops": roofline.gigaflops, "levels": roofline.levels,
+                       "medians": roofline.medians()},
              "rows": results}, indent=1) + "\n", encoding="utf-8")
 
 
