@@ -150,14 +150,14 @@ static void draw_layer(uint64_t *state, const struct random_model *model, unsign
                        struct random_layer *out)
 {
     static const unsigned sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33};
-    static const unsigned large_sizes[] = {32, 49, 64, 66, 100, 130, 141, 153, 305};
+    static const unsigned large_sizes[] = {32, 49, 64, 66, 100, 130, 141, 153};
     static const enum random_kind usual[] = {RANDOM_GRU, RANDOM_GRU, RANDOM_GRU,
                                              RANDOM_BIDIRECTIONAL, RANDOM_DENSE};
     out->kind = random_below(state, 3) ? usual[random_below(state, 5)]
                                        : (enum random_kind)random_below(state, RANDOM_KINDS);
     out->source = random_below(state, 6) ? (int)index - 1 : (int)random_below(state, index + 1) - 1;
     out->flags = draw_flags(state);
-    out->units = model->large ? large_sizes[random_below(state, 9)]
+    out->units = model->large ? large_sizes[random_below(state, 8)]
                               : sizes[random_below(state, random_below(state, 4) ? 8 : 13)];
     out->reset_after = (int)random_below(state, 3) - 1;
     out->activation = activation(state, model->keras);
