@@ -281,11 +281,13 @@ static unsigned steps_of_round(unsigned sums)
 }
 
 /* Up to how many terms a sum is no loop. Where steps follow each other, LLVM keeps the sums of one
- * row in the order in which they are written only if a loop holds them together; in a single step
- * it is better without, since the state then stays in registers. */
+ * row, or many, in the order in which they are written only if a loop holds them together; in a
+ * single step it is better without, since the state then stays in registers. */
 static uint32_t straight_depth(const struct sums *s)
 {
-    return s->e->one_step ? 8 : s->block->n_rows == 1 ? 2 : 4;
+    if (s->e->one_step)
+        return 8;
+    return s->block->n_rows == 1 || sum_count(s) > s->e->target->registers / 2 ? 2 : 4;
 }
 
 static void accumulate_slice(struct sums *s)
