@@ -133,8 +133,8 @@ static void add_both(struct sums *s, unsigned range, const struct place *at, uin
     for (unsigned n = 0; n < s->gates * s->block->n_vectors; n++) {
         unsigned gate = n / s->block->n_vectors, vector = n % s->block->n_vectors;
         LLVMValueRef *sum = sum_at(s, range, 0, vector, gate);
-        for (unsigned at_once = 0; at_once < 2; at_once++) {
-            struct cpu_weights_place place = {vector, gate, k, number_at(s, at_once), 1};
+        for (unsigned order = 0; order < 2; order++) {
+            struct cpu_weights_place place = {vector, gate, k, number_at(s, order), 1};
             *sum = multiply_add(s, v_x[place.i], load_weights(s, at, &place), *sum);
         }
     }

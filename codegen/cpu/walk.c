@@ -101,6 +101,7 @@ static void emit_parts(struct cpu_body *w, const struct cpu_body_rows *rows,
     LLVMPositionBuilderAtEnd(e->builder, b_done);
 }
 
+/* A block of rows, or a part of what it has to do. */
 static void emit_now(struct cpu_body *w, const struct cpu_body_rows *rows,
                      const struct cpu_body_units *units, const struct part *now)
 {
