@@ -70,6 +70,7 @@ suite golden sh tests/golden/run.sh
 suite bits sh tests/golden/bits.sh
 suite companions sh tests/companions.sh
 suite slices sh tests/slices.sh
+suite spills sh tests/spills.sh
 suite threads sh tests/threads.sh
 suite targets sh tests/golden/targets.sh
 suite narrow sh tests/narrow.sh

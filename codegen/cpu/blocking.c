@@ -38,6 +38,11 @@ static int has_weights(const struct cpu_body *w, enum gruc_weights weights)
     return has;
 }
 
+static int has_integers(const struct cpu_body *w)
+{
+    return has_weights(w, GRUC_WEIGHTS_INT8) || has_weights(w, GRUC_WEIGHTS_INT8_BYTES);
+}
+
 /* Whether weights become float32 in operations of their own. */
 static int has_widening(const struct cpu_body *w)
 {
@@ -80,6 +85,20 @@ static unsigned room_for(const struct cpu_body *w, unsigned rows)
     return has_copies && rows == 1 && w->e->target->registers < 32 ? room / 2 : room;
 }
 
+/* Whether a block of several rows leaves no register for what it multiplies: a number of each row,
+ * or a weight of each column where these are fewer and no integers, and one of the other; of pairs
+ * also a mask, or a product until it is added. Without FMA numbers are copied from one register to
+ * another anyway, and more sums gain more. */
+static int is_crowded(const struct cpu_body *w, unsigned rows, unsigned columns)
+{
+    unsigned pairs = 0;
+    for (size_t i = 0; i < w->s->stage->n_products; i++)
+        pairs |= w->packed[i].group == 2 && !cpu_weights_are_dots(w->e, &w->packed[i]);
+    unsigned held = rows < columns || has_integers(w) ? rows : columns;
+    return rows > 1 && w->e->target->has_fma &&
+           rows * columns + held + 1 + pairs > w->e->target->registers;
+}
+
 /* 0: not said. NAME_step has code of its own, of which measured calls say nothing. */
 static unsigned wanted_vectors(const struct cpu_body *w, unsigned rows)
 {
@@ -107,13 +126,13 @@ unsigned cpu_blocking_vectors(const struct cpu_body *w, unsigned rows)
         return wanted;
     /* More sums only make longer code and, of one row, fewer blocks to walk to and fro; but they
      * fill the time that halves take to become float32. */
-    int has_integers = has_weights(w, GRUC_WEIGHTS_INT8) || has_weights(w, GRUC_WEIGHTS_INT8_BYTES);
-    unsigned most = rows > 1 || has_integers ? 12 : 4 + 4 * w->e->target->fma_rate;
+    unsigned most = rows > 1 || has_integers(w) ? 12 : 4 + 4 * w->e->target->fma_rate;
     if (rows > 1 && has_weights(w, GRUC_WEIGHTS_F16))
         most = 24;
     double best_cost = 1e30, latency = w->e->target->dot == CPU_DOT_BF16 ? 6.0 : 4.0;
     for (unsigned q = 1; q <= CPU_MAX_VECTORS && q <= vectors; q++) {
-        if (q > 1 && (each * q > room || rows * gates * q > most))
+        if (q > 1 &&
+            (each * q > room || rows * gates * q > most || is_crowded(w, rows, gates * q)))
             break;
         double cost = 0;
         for (unsigned left = vectors; left > 0; left -= left < q ? left : q) {

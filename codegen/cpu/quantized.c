@@ -184,8 +184,10 @@ static LLVMValueRef add_dots(struct sums *s, LLVMValueRef x, LLVMValueRef w, LLV
     return add_pairs(s, x, w, sum);
 }
 
-/* The weights of a group of k, which lie at v_weights for the block's first vector and gate. */
-static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate,
+/* The weights of a group of k, which lie at v_weights for the block's first vector and gate. Few
+ * registers have no room to keep them from one plane to the next: volatile are loads that LLVM does
+ * not make one. */
+static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate, unsigned plane,
                                LLVMValueRef v_weights)
 {
     struct cpu_emitter *e = s->e;
@@ -193,6 +195,7 @@ static LLVMValueRef load_group(struct sums *s, unsigned vector, unsigned gate,
     unsigned count = s->block->lanes * s->packed->group;
     LLVMValueRef v =
         l_load(e, l_vector(e->t_i8, count), l_offset(e, v_weights, l_i64(e, fixed)), 4);
+    LLVMSetVolatile(v, plane > 0 && e->target->registers < 32);
     LLVMTypeRef pairs = l_vector(LLVMInt16TypeInContext(e->context), count);
     return s->packed->group == 2 ? LLVMBuildSExt(e->builder, v, pairs, "") : v;
 }
@@ -211,8 +214,8 @@ static void add_group(struct sums *s, LLVMValueRef v_left, LLVMValueRef v_weight
             v_x[row] = l_splat(e, l_load(e, e->t_i32, v_at, 4), s->block->lanes);
         }
         for (unsigned i = 0; i < s->gates * s->block->n_vectors; i++) {
-            LLVMValueRef w =
-                load_group(s, i % s->block->n_vectors, i / s->block->n_vectors, v_weights);
+            LLVMValueRef w = load_group(s, i % s->block->n_vectors, i / s->block->n_vectors, plane,
+                                        v_weights);
             for (unsigned row = 0; row < s->block->n_rows; row++, sum++)
                 *sum = add_dots(s, v_x[row], w, *sum);
         }
