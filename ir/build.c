@@ -82,7 +82,7 @@ gruc_ref gruc_ir_add_argument(struct gruc_ir *ir, gruc_ref region, struct gruc_t
     return value;
 }
 
-static void *copy(struct gruc_ir *ir, const void *items, size_t count, size_t size)
+void *gruc_ir_copy(struct gruc_ir *ir, const void *items, size_t count, size_t size)
 {
     void *result = gruc_arena_alloc(ir->arena, count, size);
     if (result == NULL)
@@ -92,14 +92,14 @@ static void *copy(struct gruc_ir *ir, const void *items, size_t count, size_t si
     return result;
 }
 
-static const char *copy_text(struct gruc_ir *ir, const char *text)
+const char *gruc_ir_copy_text(struct gruc_ir *ir, const char *text)
 {
-    return text == NULL ? NULL : copy(ir, text, strlen(text) + 1, 1);
+    return text == NULL ? NULL : gruc_ir_copy(ir, text, strlen(text) + 1, 1);
 }
 
 void gruc_ir_set_yields(struct gruc_ir *ir, gruc_ref region, const gruc_ref *values, size_t count)
 {
-    gruc_ref *yields = copy(ir, values, count, sizeof *values);
+    gruc_ref *yields = gruc_ir_copy(ir, values, count, sizeof *values);
     ir->regions[region].yields = yields;
     ir->regions[region].n_yields = yields == NULL ? 0 : count;
 }
@@ -107,7 +107,7 @@ void gruc_ir_set_yields(struct gruc_ir *ir, gruc_ref region, const gruc_ref *val
 gruc_ref gruc_ir_add_tensor(struct gruc_ir *ir, const char *name, uint32_t rows, uint32_t columns,
                             const float *data)
 {
-    const char *copied = copy_text(ir, name);
+    const char *copied = gruc_ir_copy_text(ir, name);
     if (copied == NULL || !GROW(ir, tensors))
         return fail(ir);
     ir->tensors[ir->n_tensors] =
@@ -117,7 +117,7 @@ gruc_ref gruc_ir_add_tensor(struct gruc_ir *ir, const char *name, uint32_t rows,
 
 gruc_ref gruc_ir_add_slot(struct gruc_ir *ir, const char *name, uint32_t width)
 {
-    const char *copied = copy_text(ir, name);
+    const char *copied = gruc_ir_copy_text(ir, name);
     if (copied == NULL || !GROW(ir, slots))
         return fail(ir);
     ir->slots[ir->n_slots] = (struct gruc_slot){.name = copied, .width = width};
@@ -127,10 +127,10 @@ gruc_ref gruc_ir_add_slot(struct gruc_ir *ir, const char *name, uint32_t width)
 gruc_ref gruc_ir_add_gru(struct gruc_ir *ir, const struct gruc_gru *gru)
 {
     struct gruc_gru copied = *gru;
-    copied.name = copy_text(ir, gru->name);
-    copied.activation = copy_text(ir, gru->activation);
-    copied.recurrent_activation = copy_text(ir, gru->recurrent_activation);
-    copied.cudnn_refusal = copy_text(ir, gru->cudnn_refusal);
+    copied.name = gruc_ir_copy_text(ir, gru->name);
+    copied.activation = gruc_ir_copy_text(ir, gru->activation);
+    copied.recurrent_activation = gruc_ir_copy_text(ir, gru->recurrent_activation);
+    copied.cudnn_refusal = gruc_ir_copy_text(ir, gru->cudnn_refusal);
     if (!GROW(ir, grus))
         return fail(ir);
     ir->grus[ir->n_grus] = copied;
@@ -140,7 +140,7 @@ gruc_ref gruc_ir_add_gru(struct gruc_ir *ir, const struct gruc_gru *gru)
 void gruc_ir_add_port(struct gruc_ir *ir, int is_output, const struct gruc_port *port)
 {
     struct gruc_port copied = *port;
-    copied.name = copy_text(ir, port->name);
+    copied.name = gruc_ir_copy_text(ir, port->name);
     if (copied.name == NULL || !(is_output ? GROW(ir, outputs) : GROW(ir, inputs)))
         fail(ir);
     else if (is_output)
@@ -179,14 +179,15 @@ gruc_ref gruc_build_op_like(struct gruc_builder *builder, const struct gruc_op *
     struct gruc_ir *ir = builder->ir;
     gruc_ref number = (gruc_ref)ir->n_ops;
     struct gruc_op op = *like;
-    op.operands = copy(ir, like->operands, like->n_operands, sizeof *like->operands);
-    op.attributes = copy(ir, like->attributes, like->n_attributes, sizeof *like->attributes);
+    op.operands = gruc_ir_copy(ir, like->operands, like->n_operands, sizeof *like->operands);
+    op.attributes =
+        gruc_ir_copy(ir, like->attributes, like->n_attributes, sizeof *like->attributes);
     op.mark = builder->mark;
     if (ir->failed)
         return 0;
     for (uint32_t i = 0; i < op.n_attributes; i++)
         if (gruc_attribute_kind(op.attributes[i].name) == GRUC_KIND_TEXT)
-            op.attributes[i].value.text = copy_text(ir, op.attributes[i].value.text);
+            op.attributes[i].value.text = gruc_ir_copy_text(ir, op.attributes[i].value.text);
     struct gruc_region *region = &ir->regions[builder->region];
     if (ir->failed || !add_results(ir, &op, number, types) || !GROW(ir, ops) ||
         !gruc_arena_grow(ir->arena, (void **)&region->ops, region->n_ops, &region->ops_capacity,

@@ -1,67 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "ir/opcode.h"
 
-static void *copy(struct gruc_ir *ir, const void *items, size_t count, size_t size)
-{
-    void *result = gruc_arena_alloc(ir->arena, count, size);
-    if (result == NULL)
-        ir->failed = 1;
-    else if (count > 0)
-        memcpy(result, items, count * size);
-    return result;
-}
-
-static const char *copy_text(struct gruc_ir *ir, const char *text)
-{
-    return text == NULL ? NULL : copy(ir, text, strlen(text) + 1, 1);
-}
-
 #define COPY_LIST(ir, items)                                                                       \
-    ((ir)->items = copy((ir), (ir)->items, (ir)->n_##items, sizeof *(ir)->items),                  \
+    ((ir)->items = gruc_ir_copy((ir), (ir)->items, (ir)->n_##items, sizeof *(ir)->items),          \
      (ir)->items##_capacity = (ir)->n_##items)
 
 static void copy_op(struct gruc_ir *ir, struct gruc_op *op)
 {
-    op->operands = copy(ir, op->operands, op->n_operands, sizeof *op->operands);
-    op->results = copy(ir, op->results, op->n_results, sizeof *op->results);
-    op->attributes = copy(ir, op->attributes, op->n_attributes, sizeof *op->attributes);
+    op->operands = gruc_ir_copy(ir, op->operands, op->n_operands, sizeof *op->operands);
+    op->results = gruc_ir_copy(ir, op->results, op->n_results, sizeof *op->results);
+    op->attributes = gruc_ir_copy(ir, op->attributes, op->n_attributes, sizeof *op->attributes);
     for (uint32_t i = 0; i < op->n_attributes && !ir->failed; i++) {
         struct gruc_attribute *attribute = &op->attributes[i];
         if (gruc_attribute_kind(attribute->name) == GRUC_KIND_TEXT)
-            attribute->value.text = copy_text(ir, attribute->value.text);
+            attribute->value.text = gruc_ir_copy_text(ir, attribute->value.text);
     }
 }
 
 static void copy_region(struct gruc_ir *ir, struct gruc_region *region)
 {
-    region->arguments = copy(ir, region->arguments, region->n_arguments, sizeof(gruc_ref));
-    region->ops = copy(ir, region->ops, region->n_ops, sizeof(gruc_ref));
+    region->arguments = gruc_ir_copy(ir, region->arguments, region->n_arguments, sizeof(gruc_ref));
+    region->ops = gruc_ir_copy(ir, region->ops, region->n_ops, sizeof(gruc_ref));
     region->ops_capacity = region->n_ops;
-    region->yields = copy(ir, region->yields, region->n_yields, sizeof(gruc_ref));
+    region->yields = gruc_ir_copy(ir, region->yields, region->n_yields, sizeof(gruc_ref));
 }
 
 static void copy_names(struct gruc_ir *ir)
 {
     for (size_t i = 0; i < ir->n_values; i++)
-        ir->values[i].name = copy_text(ir, ir->values[i].name);
+        ir->values[i].name = gruc_ir_copy_text(ir, ir->values[i].name);
     for (size_t i = 0; i < ir->n_tensors; i++)
-        ir->tensors[i].name = copy_text(ir, ir->tensors[i].name);
+        ir->tensors[i].name = gruc_ir_copy_text(ir, ir->tensors[i].name);
     for (size_t i = 0; i < ir->n_slots; i++)
-        ir->slots[i].name = copy_text(ir, ir->slots[i].name);
+        ir->slots[i].name = gruc_ir_copy_text(ir, ir->slots[i].name);
     for (size_t i = 0; i < ir->n_inputs; i++)
-        ir->inputs[i].name = copy_text(ir, ir->inputs[i].name);
+        ir->inputs[i].name = gruc_ir_copy_text(ir, ir->inputs[i].name);
     for (size_t i = 0; i < ir->n_outputs; i++)
-        ir->outputs[i].name = copy_text(ir, ir->outputs[i].name);
+        ir->outputs[i].name = gruc_ir_copy_text(ir, ir->outputs[i].name);
     for (size_t i = 0; i < ir->n_symbols; i++)
-        ir->symbols[i].name = copy_text(ir, ir->symbols[i].name);
+        ir->symbols[i].name = gruc_ir_copy_text(ir, ir->symbols[i].name);
     for (size_t i = 0; i < ir->n_grus; i++) {
         struct gruc_gru *gru = &ir->grus[i];
-        gru->name = copy_text(ir, gru->name);
-        gru->activation = copy_text(ir, gru->activation);
-        gru->recurrent_activation = copy_text(ir, gru->recurrent_activation);
-        gru->cudnn_refusal = copy_text(ir, gru->cudnn_refusal);
+        gru->name = gruc_ir_copy_text(ir, gru->name);
+        gru->activation = gruc_ir_copy_text(ir, gru->activation);
+        gru->recurrent_activation = gruc_ir_copy_text(ir, gru->recurrent_activation);
+        gru->cudnn_refusal = gruc_ir_copy_text(ir, gru->cudnn_refusal);
     }
 }
 
@@ -74,7 +57,7 @@ enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *aren
         return GRUC_ERROR_MEMORY;
     *clone = *ir;
     clone->arena = arena;
-    clone->name = copy_text(clone, ir->name);
+    clone->name = gruc_ir_copy_text(clone, ir->name);
     COPY_LIST(clone, values);
     COPY_LIST(clone, ops);
     COPY_LIST(clone, regions);

@@ -239,6 +239,10 @@ unsigned gruc_sum_ranges(uint32_t k);
 uint32_t gruc_sum_range_begin(uint32_t k, unsigned range);
 
 /* ---- whole-module services ---- */
+/* Copies in the module's arena; NULL, and building has failed, when memory is exhausted. A text
+ * that is NULL stays so. */
+void *gruc_ir_copy(struct gruc_ir *ir, const void *items, size_t count, size_t size);
+const char *gruc_ir_copy_text(struct gruc_ir *ir, const char *text);
 /* A copy that shares the tensors' data and sources with ir and nothing else. */
 enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *arena,
                                struct gruc_ir **out);
