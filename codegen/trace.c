@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "codegen/trace.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "ir/base/strbuf.h"
 
 struct observer {
     const struct gruc_trace *trace;
     enum gruc_status status;
 };
 
-static enum gruc_status dump(const struct gruc_trace *trace, const char *pass,
-                             const struct gruc_ir *ir)
+enum gruc_status gruc_trace_dump(const struct gruc_trace *trace, const char *pass,
+                                 const struct gruc_ir *ir)
 {
-    char *text = NULL;
-    size_t length;
-    FILE *file = open_memstream(&text, &length);
-    if (file == NULL)
-        return GRUC_ERROR_MEMORY;
-    enum gruc_status status = gruc_ir_print(ir, file);
-    if ((fclose(file) != 0 || text == NULL) && status == GRUC_OK)
-        status = GRUC_ERROR_MEMORY;
+    if (trace->dump == NULL || trace->dump_after == NULL ||
+        (strcmp(trace->dump_after, "all") != 0 && strcmp(trace->dump_after, pass) != 0))
+        return GRUC_OK;
+    struct gruc_strbuf text;
+    gruc_strbuf_init(&text);
+    enum gruc_status status = gruc_ir_print_text(ir, &text);
     if (status == GRUC_OK)
-        trace->dump(trace->dump_context, pass, text);
-    free(text);
+        trace->dump(trace->dump_context, pass, text.text);
+    gruc_strbuf_finish(&text);
     return status;
 }
 
@@ -34,9 +33,8 @@ static void observe(void *context, enum gruc_pass_id pass, double milliseconds,
     const char *name = gruc_pass_name(pass);
     if (trace->time_pass != NULL)
         trace->time_pass(trace->time_context, name, milliseconds);
-    if (observer->status == GRUC_OK && trace->dump != NULL && trace->dump_after != NULL &&
-        (strcmp(trace->dump_after, "all") == 0 || strcmp(trace->dump_after, name) == 0))
-        observer->status = dump(trace, name, ir);
+    if (observer->status == GRUC_OK)
+        observer->status = gruc_trace_dump(trace, name, ir);
 }
 
 enum gruc_status gruc_trace_passes(struct gruc_ir *ir, enum gruc_pass_id last,

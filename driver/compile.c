@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "codegen/trace.h"
 #include "driver/emit.h"
 #include "driver/file.h"
 #include "frontend/frontend.h"
@@ -89,22 +90,6 @@ enum gruc_status gruc_compile_model(struct gruc_compilation *compilation, const 
     return GRUC_OK;
 }
 
-static enum gruc_status dump_lowered(const struct gruc_compilation *compilation,
-                                     const struct gruc_ir *ir)
-{
-    const struct gruc_trace *trace = &compilation->trace;
-    if (trace->dump == NULL || trace->dump_after == NULL ||
-        (strcmp(trace->dump_after, "lower") != 0 && strcmp(trace->dump_after, "all") != 0))
-        return GRUC_OK;
-    struct gruc_strbuf text;
-    gruc_strbuf_init(&text);
-    enum gruc_status status = gruc_ir_print_text(ir, &text);
-    if (status == GRUC_OK)
-        trace->dump(trace->dump_context, "lower", text.text);
-    gruc_strbuf_finish(&text);
-    return status;
-}
-
 enum gruc_status gruc_compile_lower(struct gruc_compilation *compilation,
                                     struct gruc_model_handle *handle, struct gruc_arena *arena,
                                     struct gruc_ir **out)
@@ -112,7 +97,7 @@ enum gruc_status gruc_compile_lower(struct gruc_compilation *compilation,
     PHASE(compilation, "lower", gruc_frontend_lower(handle->model, arena, &compilation->diag, out));
     PHASE(compilation, "verify", gruc_ir_verify(*out, "lower", &compilation->diag));
     GRUC_TRY(gruc_passes_read_tensors(*out, &compilation->diag));
-    return dump_lowered(compilation, *out);
+    return gruc_trace_dump(&compilation->trace, "lower", *out);
 }
 
 /* NULL when the back end can do it. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "driver/emit.h"
 
-#include <stdlib.h>
-
 #include "driver/archive.h"
 #include "driver/file.h"
 #include "driver/link.h"
@@ -81,22 +79,6 @@ static enum gruc_status emit_ir(struct gruc_compilation *compilation,
         status = gruc_ir_print_text(ir, out);
     gruc_arena_finish(&arena);
     return status;
-}
-
-enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf *out)
-{
-    char *text = NULL;
-    size_t length = 0;
-    FILE *file = open_memstream(&text, &length);
-    if (file == NULL)
-        return GRUC_ERROR_MEMORY;
-    enum gruc_status status = gruc_ir_print(ir, file);
-    if ((fclose(file) != 0 || text == NULL) && status == GRUC_OK)
-        status = GRUC_ERROR_MEMORY;
-    if (status == GRUC_OK)
-        gruc_strbuf_append(out, text, length);
-    free(text);
-    return status == GRUC_OK && out->failed ? GRUC_ERROR_MEMORY : status;
 }
 
 static const struct gruc_emit_kind kinds[GRUC_EMIT_COUNT] = {

@@ -33,6 +33,5 @@ enum gruc_status gruc_emit_dot(struct gruc_compilation *compilation,
  * triple and processor. */
 enum gruc_status gruc_info_json(const struct gruc_model_handle *handle, const struct gruc_ir *ir,
                                 const struct gruc_target *target, struct gruc_strbuf *out);
-enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf *out);
 
 #endif

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "driver/emit.h"
 #include "ir/base/digest.h"
 
 enum {

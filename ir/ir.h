@@ -18,6 +18,8 @@
 #include "ir/base/diag.h"
 #include "ir/tensor.h"
 
+struct gruc_strbuf;
+
 typedef uint32_t gruc_ref; /* of a value, an operation or a region; GRUC_NONE: none */
 #define GRUC_NONE UINT32_MAX
 
@@ -253,6 +255,7 @@ enum gruc_status gruc_ir_verify(const struct gruc_ir *ir, const char *after,
                                 struct gruc_diag *diag);
 /* Text form; gruc_ir_parse reads what print wrote (weights by name and shape only, zero-filled). */
 enum gruc_status gruc_ir_print(const struct gruc_ir *ir, FILE *file);
+enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf *out);
 enum gruc_status gruc_ir_parse(struct gruc_arena *arena, const char *text, size_t length,
                                struct gruc_diag *diag, struct gruc_ir **out);
 

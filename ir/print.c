@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/base/strbuf.h"
 #include "ir/opcode.h"
 #include "ir/text.h"
 
@@ -273,4 +274,20 @@ enum gruc_status gruc_ir_print(const struct gruc_ir *ir, FILE *file)
     if (plain != (locale_t)0)
         freelocale(plain);
     return status;
+}
+
+enum gruc_status gruc_ir_print_text(const struct gruc_ir *ir, struct gruc_strbuf *out)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+    if (file == NULL)
+        return GRUC_ERROR_MEMORY;
+    enum gruc_status status = gruc_ir_print(ir, file);
+    if ((fclose(file) != 0 || text == NULL) && status == GRUC_OK)
+        status = GRUC_ERROR_MEMORY;
+    if (status == GRUC_OK)
+        gruc_strbuf_append(out, text, length);
+    free(text);
+    return status == GRUC_OK && out->failed ? GRUC_ERROR_MEMORY : status;
 }
