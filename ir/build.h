@@ -16,6 +16,11 @@ gruc_ref gruc_ir_add_slot(struct gruc_ir *ir, const char *name, uint32_t width);
 gruc_ref gruc_ir_add_gru(struct gruc_ir *ir, const struct gruc_gru *gru);
 void gruc_ir_add_port(struct gruc_ir *ir, int is_output, const struct gruc_port *port);
 
+/* Copies in the module's arena; NULL, and building has failed, when memory is exhausted. A text
+ * that is NULL stays so. */
+void *gruc_ir_copy(struct gruc_ir *ir, const void *items, size_t count, size_t size);
+const char *gruc_ir_copy_text(struct gruc_ir *ir, const char *text);
+
 /* Where new operations go: at the end of region, with mark as their source. */
 struct gruc_builder {
     struct gruc_ir *ir;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "ir/build.h"
 #include "ir/opcode.h"
 
 #define COPY_LIST(ir, items)                                                                       \

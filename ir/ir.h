@@ -234,17 +234,7 @@ enum gruc_status gruc_tensor_unreadable(const struct gruc_tensor *tensor, struct
 /* Brings the numbers of all tensors to memory, in the module's arena. */
 enum gruc_status gruc_ir_read_tensors(struct gruc_ir *ir, struct gruc_diag *diag);
 
-/* Into how many contiguous ranges of k a dot product over k of this length is split; each range is
- * accumulated in order by FMA, the first from the bias (or +0), the others from +0; the partial
- * sums are added in order. Range i begins at gruc_sum_range_begin(k, i). */
-unsigned gruc_sum_ranges(uint32_t k);
-uint32_t gruc_sum_range_begin(uint32_t k, unsigned range);
-
 /* ---- whole-module services ---- */
-/* Copies in the module's arena; NULL, and building has failed, when memory is exhausted. A text
- * that is NULL stays so. */
-void *gruc_ir_copy(struct gruc_ir *ir, const void *items, size_t count, size_t size);
-const char *gruc_ir_copy_text(struct gruc_ir *ir, const char *text);
 /* A copy that shares the tensors' data and sources with ir and nothing else. */
 enum gruc_status gruc_ir_clone(const struct gruc_ir *ir, struct gruc_arena *arena,
                                struct gruc_ir **out);

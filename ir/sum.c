@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ir/ir.h"
+#include "ir/sum.h"
 
 /* Two ranges fill the pipelines of a one-row step at the small k where it is bound by latency; a
  * longer sum has work enough in the other units of a block. */

@@ -12,7 +12,7 @@ trap 'rm -rf "$scratch"' EXIT
 # A number that is broadcast from there is part of a row.
 loops='
 /^[A-Za-z_.][A-Za-z_.0-9]*:/ { label = $1; sub(":.*", "", label); n = stack = divides = 0; next }
-/^\tvf(n?m|nm)(add|sub)|^\t[^#]*v(pmadd|pdpb|dpbf)/ { n++ }
+/^\tvfn?m(add|sub)|^\t[^#]*v(pmadd|pdpb|dpbf)/ { n++ }
 /^\tvdiv|^\tvrcp/ { divides = 1 }
 /[0-9]*\(%rsp\)/ && /[xyz]mm/ && !/broadcast/ { stack++ }
 /^\tj/ {

@@ -5,6 +5,7 @@
  * each of its weights several times and fill the time. */
 #include "codegen/cpu/run.h"
 #include "codegen/cpu/weights.h"
+#include "ir/sum.h"
 
 /* Vectors' products that take about as long as what two cores exchange at a barrier. */
 enum { WAIT_PRODUCTS = 600 };

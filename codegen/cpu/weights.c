@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How weights of products lie in memory, and how blocks load them. */
 #include "codegen/cpu/quantized.h"
+#include "ir/sum.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
 /* Products at compile time. A block of columns is packed first, as generated code has its weights,
  * so that the loops run over whole vectors. */
 #include "ir/passes/table_product.h"
+#include "ir/sum.h"
 
 #include <math.h>
 #include <string.h>

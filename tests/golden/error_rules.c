@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "ir/ir.h"
+#include "ir/sum.h"
 
 static const double unit = 0x1p-24 * (1 + 1e-6);
 static const double tiny = 0x1p-149;

@@ -6,6 +6,7 @@
 
 #include "ir/act.h"
 #include "ir/passes/passes.h"
+#include "ir/sum.h"
 #include "tests/unit/ir_fixture.h"
 #include "tests/unit/suites.h"
 

@@ -8,6 +8,7 @@
 
 #include "ir/passes/passes.h"
 #include "ir/passes/table_product.h"
+#include "ir/sum.h"
 #include "tests/unit/ir_fixture.h"
 #include "tests/unit/suites.h"
 
