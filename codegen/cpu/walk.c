@@ -20,29 +20,55 @@ static unsigned count_values(const struct cpu_body *w, const struct cpu_block *b
     return values;
 }
 
+/* Whether the product waits for the step before, or for a stage of this one. */
+static int is_late(const struct cpu_body *w, size_t product)
+{
+    const struct gruc_product *p = &w->s->stage->products[product];
+    enum gruc_storage storage = w->e->schedule->buffers[p->view.buffer].storage;
+    return storage == GRUC_STORE_CARRY || storage == GRUC_STORE_ROW;
+}
+
+/* Products that wait come last: the processor takes those before them while the operations of the
+ * step before are under way. Not where values wait in memory. */
+static void order_products(const struct cpu_body *w, int is_crowded, size_t *order)
+{
+    size_t count = 0;
+    for (int late = 0; late < 2; late++)
+        for (size_t i = 0; i < w->s->stage->n_products; i++)
+            if ((is_late(w, i) && !is_crowded) == late)
+                order[count++] = i;
+}
+
+static void emit_product(struct cpu_body *w, struct cpu_block *block, size_t product)
+{
+    const struct cpu_packed *packed = &w->packed[product];
+    if (gruc_narrow_is_integer(packed->product->weights))
+        cpu_emit_quantized_product(w->e, block, product, packed);
+    else if (w->is_hosting && product == w->host)
+        cpu_emit_product_beside(w->e, block, product, packed, w->s->companion);
+    else
+        cpu_emit_product(w->e, block, product, packed);
+}
+
 /* Where registers have no room for the values of all, those of the last stay in them: LLVM would
  * rather keep the others there, and add to sums in memory. */
 static void emit_products(struct cpu_body *w, struct cpu_block *block)
 {
-    size_t count = w->s->stage->n_products;
+    size_t count = w->s->stage->n_products, order[CPU_MAX_EDGES];
     unsigned values = count_values(w, block);
     int is_crowded = count > 1 && values > w->e->target->registers - 4;
     uint64_t stored = 0, loaded = 0;
     LLVMValueRef v_aside =
         is_crowded ? l_allocate(w->e, (size_t)values * block->lanes * 4, "aside") : NULL;
+    order_products(w, is_crowded, order);
     for (size_t i = 0; i < count; i++) {
-        if (gruc_narrow_is_integer(w->packed[i].product->weights))
-            cpu_emit_quantized_product(w->e, block, i, &w->packed[i]);
-        else if (w->is_hosting && i == w->host)
-            cpu_emit_product_beside(w->e, block, i, &w->packed[i], w->s->companion);
-        else
-            cpu_emit_product(w->e, block, i, &w->packed[i]);
+        emit_product(w, block, order[i]);
         if (is_crowded && i + 1 < count)
-            stored += cpu_put_aside(w->e, block, &w->s->stage->products[i],
+            stored += cpu_put_aside(w->e, block, &w->s->stage->products[order[i]],
                                     l_offset(w->e, v_aside, l_i64(w->e, stored)), 1);
     }
     for (size_t i = 0; is_crowded && i + 1 < count; i++)
-        loaded += cpu_put_aside(w->e, block, &w->s->stage->products[i],
+        loaded += cpu_put_aside(w->e, block, &w->s->stage->products[order[i]],
                                 l_offset(w->e, v_aside, l_i64(w->e, loaded)), 0);
 }
 
