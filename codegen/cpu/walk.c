@@ -28,14 +28,17 @@ static int is_late(const struct cpu_body *w, size_t product)
     return storage == GRUC_STORE_CARRY || storage == GRUC_STORE_ROW;
 }
 
-/* Products that wait come last: the processor takes those before them while the operations of the
- * step before are under way. Not where values wait in memory. */
-static void order_products(const struct cpu_body *w, int is_crowded, size_t *order)
+/* Of a single row, products that wait come last: the processor takes those before them while the
+ * operations of the step before are under way. Not where values wait in memory; and several rows
+ * fill each other's time, for which the given order has been better. */
+static void order_products(const struct cpu_body *w, const struct cpu_block *block,
+                           int is_crowded, size_t *order)
 {
+    int is_ordered = block->n_rows == 1 && !is_crowded;
     size_t count = 0;
     for (int late = 0; late < 2; late++)
         for (size_t i = 0; i < w->s->stage->n_products; i++)
-            if ((is_late(w, i) && !is_crowded) == late)
+            if ((is_late(w, i) && is_ordered) == late)
                 order[count++] = i;
 }
 
@@ -60,7 +63,7 @@ static void emit_products(struct cpu_body *w, struct cpu_block *block)
     uint64_t stored = 0, loaded = 0;
     LLVMValueRef v_aside =
         is_crowded ? l_allocate(w->e, (size_t)values * block->lanes * 4, "aside") : NULL;
-    order_products(w, is_crowded, order);
+    order_products(w, block, is_crowded, order);
     for (size_t i = 0; i < count; i++) {
         emit_product(w, block, order[i]);
         if (is_crowded && i + 1 < count)
