@@ -71,7 +71,7 @@ static enum gruc_status load(struct jit *jit, struct cpu_objects *objects, struc
     return GRUC_OK;
 }
 
-static enum gruc_status build(struct jit *jit, struct cpu_module *m,
+static enum gruc_status build(struct jit *jit, struct cpu_module *m, struct cpu_crew *crew,
                               const struct gruc_trace *trace, struct gruc_diag *diag)
 {
     jit->weights = m->emitter.blob; /* handed over, not copied: they may be large */
@@ -81,7 +81,7 @@ static enum gruc_status build(struct jit *jit, struct cpu_module *m,
         return GRUC_ERROR_MEMORY;
     memcpy(jit->info, m->info, m->info->bytes);
     struct cpu_objects objects;
-    GRUC_TRY(cpu_module_generate_objects(m, trace, diag, &objects));
+    GRUC_TRY(cpu_module_generate_objects(m, crew, trace, diag, &objects));
     jit->digest = gruc_digest_start;
     for (size_t i = 0; i < objects.count; i++)
         jit->digest =
@@ -101,10 +101,12 @@ enum gruc_status cpu_jit(struct gruc_ir *ir, const struct gruc_target *target,
     struct jit *jit = calloc(1, sizeof *jit);
     if (jit == NULL)
         return GRUC_ERROR_MEMORY;
+    struct cpu_crew *crew = cpu_crew_begin();
     enum gruc_status status =
         cpu_module_build(&m, ir, target, CPU_WEIGHTS_OUTSIDE, NULL, 0, trace, diag);
     if (status == GRUC_OK)
-        status = build(jit, &m, trace, diag);
+        status = build(jit, &m, crew, trace, diag);
+    cpu_crew_end(crew);
     cpu_module_finish(&m);
     if (status != GRUC_OK) {
         release_jit(jit);

@@ -33,14 +33,21 @@ enum gruc_status cpu_module_generate(struct cpu_module *m, LLVMCodeGenFileType t
                                      const struct gruc_trace *trace, struct gruc_diag *diag,
                                      LLVMMemoryBufferRef *out);
 
-/* The same by as many threads as there are processors and work for: an object each, which name each
- * other's functions. Finish in any case. */
+/* Threads that wait for machine code to be generated, one for each other processor: begun early,
+ * as a new thread may wait for a processor for milliseconds. NULL: there are none. */
+struct cpu_crew;
+struct cpu_crew *cpu_crew_begin(void);
+void cpu_crew_end(struct cpu_crew *crew); /* NULL is fine */
+
+/* The same with a crew's help, once: an object of each part, which name each other's functions.
+ * Finish in any case. */
 enum { CPU_MOST_OBJECTS = 8 };
 struct cpu_objects {
     LLVMMemoryBufferRef objects[CPU_MOST_OBJECTS];
     size_t count;
 };
-enum gruc_status cpu_module_generate_objects(struct cpu_module *m, const struct gruc_trace *trace,
+enum gruc_status cpu_module_generate_objects(struct cpu_module *m, struct cpu_crew *crew,
+                                             const struct gruc_trace *trace,
                                              struct gruc_diag *diag, struct cpu_objects *out);
 void cpu_objects_finish(struct cpu_objects *objects);
 

@@ -172,12 +172,78 @@ static void generate_part(struct part *part)
     LLVMContextDispose(context);
 }
 
-static void *work(void *argument)
+static void work(struct queue *queue)
 {
-    struct queue *queue = argument;
     for (size_t i; (i = atomic_fetch_add(&queue->next, 1)) < queue->n_parts;)
         generate_part(&queue->parts[i]);
+}
+
+struct cpu_crew {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct queue *queue; /* of the mutex, as the next; NULL: not known yet */
+    int is_over;         /* there will be none */
+    pthread_t threads[CPU_MOST_OBJECTS];
+    size_t n_threads;
+};
+
+static void *serve(void *argument)
+{
+    struct cpu_crew *crew = argument;
+    pthread_mutex_lock(&crew->mutex);
+    while (crew->queue == NULL && !crew->is_over)
+        pthread_cond_wait(&crew->changed, &crew->mutex);
+    struct queue *queue = crew->queue;
+    pthread_mutex_unlock(&crew->mutex);
+    if (queue != NULL)
+        work(queue);
     return NULL;
+}
+
+struct cpu_crew *cpu_crew_begin(void)
+{
+    size_t most = processors() - 1;
+    most = most < CPU_MOST_OBJECTS - 1 ? most : CPU_MOST_OBJECTS - 1;
+    struct cpu_crew *crew = most > 0 ? calloc(1, sizeof *crew) : NULL;
+    pthread_attr_t attributes;
+    if (crew == NULL || pthread_attr_init(&attributes) != 0) {
+        free(crew);
+        return NULL;
+    }
+    pthread_mutex_init(&crew->mutex, NULL);
+    pthread_cond_init(&crew->changed, NULL);
+    if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
+        while (crew->n_threads < most &&
+               pthread_create(&crew->threads[crew->n_threads], &attributes, serve, crew) == 0)
+            crew->n_threads++;
+    pthread_attr_destroy(&attributes);
+    return crew;
+}
+
+static void give_work(struct cpu_crew *crew, struct queue *queue)
+{
+    pthread_mutex_lock(&crew->mutex);
+    crew->queue = queue;
+    crew->is_over = queue == NULL;
+    pthread_cond_broadcast(&crew->changed);
+    pthread_mutex_unlock(&crew->mutex);
+}
+
+static void wait_for_crew(struct cpu_crew *crew)
+{
+    while (crew->n_threads > 0)
+        pthread_join(crew->threads[--crew->n_threads], NULL);
+}
+
+void cpu_crew_end(struct cpu_crew *crew)
+{
+    if (crew == NULL)
+        return;
+    give_work(crew, NULL);
+    wait_for_crew(crew);
+    pthread_cond_destroy(&crew->changed);
+    pthread_mutex_destroy(&crew->mutex);
+    free(crew);
 }
 
 static enum gruc_status take_object(struct part *part, struct gruc_diag *diag,
@@ -194,34 +260,19 @@ static enum gruc_status take_object(struct part *part, struct gruc_diag *diag,
     return GRUC_ERROR_INTERNAL;
 }
 
-static size_t start_threads(struct queue *queue, size_t most, pthread_t *threads)
-{
-    size_t count = 0;
-    pthread_attr_t attributes;
-    if (most == 0 || pthread_attr_init(&attributes) != 0)
-        return 0;
-    if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
-        while (count < most && pthread_create(&threads[count], &attributes, work, queue) == 0)
-            count++;
-    pthread_attr_destroy(&attributes);
-    return count;
-}
-
 /* The first part is what is left in the module itself. A thread that cannot be had is no reason to
  * fail: this one does what is left. */
-static enum gruc_status generate_parts(struct cpu_module *m, struct queue *queue,
-                                       const struct gruc_trace *trace, struct gruc_diag *diag,
-                                       struct cpu_objects *out)
+static enum gruc_status generate_parts(struct cpu_module *m, struct cpu_crew *crew,
+                                       struct queue *queue, const struct gruc_trace *trace,
+                                       struct gruc_diag *diag, struct cpu_objects *out)
 {
-    pthread_t threads[CPU_MOST_OBJECTS];
-    size_t most = processors() - 1;
-    most = most < queue->n_parts - 1 ? most : queue->n_parts - 1;
-    size_t n_threads = start_threads(queue, most, threads);
+    if (crew != NULL)
+        give_work(crew, queue);
     enum gruc_status status = cpu_module_generate(m, LLVMObjectFile, trace, diag, &out->objects[0]);
     out->count = status == GRUC_OK;
     work(queue);
-    for (size_t i = 0; i < n_threads; i++)
-        pthread_join(threads[i], NULL);
+    if (crew != NULL)
+        wait_for_crew(crew);
     for (size_t i = 1; i < queue->n_parts; i++) {
         enum gruc_status taken = take_object(&queue->parts[i], diag, out);
         status = status == GRUC_OK ? taken : status;
@@ -229,7 +280,8 @@ static enum gruc_status generate_parts(struct cpu_module *m, struct queue *queue
     return status;
 }
 
-static enum gruc_status generate_divided(struct cpu_module *m, struct share *shares, size_t count,
+static enum gruc_status generate_divided(struct cpu_module *m, struct cpu_crew *crew,
+                                         struct share *shares, size_t count,
                                          unsigned char *takers, const struct gruc_trace *trace,
                                          struct gruc_diag *diag, struct cpu_objects *out)
 {
@@ -248,7 +300,7 @@ static enum gruc_status generate_divided(struct cpu_module *m, struct share *sha
         parts[i].number = i;
     }
     struct queue queue = {.parts = parts, .n_parts = n_parts, .next = 1};
-    enum gruc_status status = generate_parts(m, &queue, trace, diag, out);
+    enum gruc_status status = generate_parts(m, crew, &queue, trace, diag, out);
     if (bitcode != NULL)
         LLVMDisposeMemoryBuffer(bitcode);
     return status;
@@ -261,7 +313,8 @@ void cpu_objects_finish(struct cpu_objects *objects)
     objects->count = 0;
 }
 
-enum gruc_status cpu_module_generate_objects(struct cpu_module *m, const struct gruc_trace *trace,
+enum gruc_status cpu_module_generate_objects(struct cpu_module *m, struct cpu_crew *crew,
+                                             const struct gruc_trace *trace,
                                              struct gruc_diag *diag, struct cpu_objects *out)
 {
     size_t count = count_functions(m->emitter.module);
@@ -270,7 +323,7 @@ enum gruc_status cpu_module_generate_objects(struct cpu_module *m, const struct 
     *out = (struct cpu_objects){0};
     enum gruc_status status = GRUC_ERROR_MEMORY;
     if (shares != NULL && takers != NULL)
-        status = generate_divided(m, shares, count, takers, trace, diag, out);
+        status = generate_divided(m, crew, shares, count, takers, trace, diag, out);
     if (status != GRUC_OK)
         cpu_objects_finish(out);
     free(shares);
