@@ -70,7 +70,8 @@ static void store_edge(struct cpu_emitter *e, const struct cpu_block *block,
     }
 }
 
-static LLVMValueRef *value_slot(struct cpu_emitter *e, struct cpu_block *block, gruc_ref value,
+static LLVMValueRef *value_slot(const struct cpu_emitter *e, struct cpu_block *block,
+                                gruc_ref value,
                                 unsigned row, unsigned vector)
 {
     size_t index = ((size_t)e->local[value] * block->n_rows + row) * block->n_vectors + vector;
@@ -153,7 +154,8 @@ static void emit_op(struct cpu_emitter *e, struct cpu_block *block, const struct
                     unsigned row, unsigned vector)
 {
     LLVMValueRef operands[3];
-    if (op->code == GRUC_OP_MATMUL)
+    LLVMValueRef *slot = value_slot(e, block, op->results[0], row, vector);
+    if (op->code == GRUC_OP_MATMUL || *slot != NULL) /* emitted as soon as it was ready */
         return;
     if (op->n_operands > 3) {
         e->failed = 1;
@@ -161,8 +163,33 @@ static void emit_op(struct cpu_emitter *e, struct cpu_block *block, const struct
     }
     for (unsigned i = 0; i < op->n_operands; i++)
         operands[i] = operand(e, block, op->operands[i], row, vector);
-    LLVMValueRef v = cpu_emit_pointwise(e, op->code, operands, block->lanes);
-    *value_slot(e, block, op->results[0], row, vector) = v;
+    *slot = cpu_emit_pointwise(e, op->code, operands, block->lanes);
+}
+
+/* Whether it is there, or is loaded where it is used. */
+static int is_there(const struct cpu_emitter *e, struct cpu_block *block, gruc_ref value)
+{
+    const struct cpu_stage *s = block->stage;
+    const struct gruc_op *op = gruc_ir_def(e->ir, value);
+    if (op != NULL && (op->code == GRUC_OP_CONSTANT || op->code == GRUC_OP_PARAM))
+        return 1;
+    for (size_t i = 0; i < s->n_loads; i++)
+        if (s->edges[s->n_products + i].value == value)
+            return 1;
+    return e->local[value] != GRUC_NONE && *value_slot(e, block, value, 0, 0) != NULL;
+}
+
+void cpu_emit_ready(struct cpu_emitter *e, struct cpu_block *block)
+{
+    const struct gruc_stage *stage = block->stage->stage;
+    for (size_t i = 0; i < stage->n_ops; i++) {
+        const struct gruc_op *op = &e->ir->ops[stage->ops[i]];
+        int is_ready = 1;
+        for (size_t k = 0; k < op->n_operands && op->code != GRUC_OP_MATMUL; k++)
+            is_ready &= is_there(e, block, op->operands[k]);
+        for (unsigned vector = 0; is_ready && vector < block->n_vectors; vector++)
+            emit_op(e, block, op, 0, vector);
+    }
 }
 
 /* Several vectors go through the operations side by side, so that their chains overlap. */

@@ -32,7 +32,12 @@ LLVMValueRef cpu_edge_address(struct cpu_emitter *e, const struct cpu_block *blo
 /* The product's sums as values of its matmul operations. */
 void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                       const struct cpu_packed *packed);
-/* The same, and the next block of a companion if one is due. */
+/* The same of some of its gates, from the first on. */
+void cpu_emit_gates(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                    const struct cpu_packed *packed, unsigned first_gate, unsigned gates);
+/* Of a single row, the pointwise operations whose operands are there. */
+void cpu_emit_ready(struct cpu_emitter *e, struct cpu_block *block);
+/* The same as a product, and the next block of a companion if one is due. */
 void cpu_emit_product_beside(struct cpu_emitter *e, struct cpu_block *block, size_t product,
                              const struct cpu_packed *packed,
                              const struct cpu_companion *companion);

@@ -21,7 +21,7 @@ struct sums {
     const struct cpu_block *block;
     const struct gruc_product *product;
     const struct cpu_packed *packed;
-    unsigned gates;
+    unsigned first_gate, gates;          /* of the product's */
     int is_by_pairs, has_dots;           /* of k; by an instruction */
     LLVMValueRef v_sum[MAX_SUMS];        /* [range][row][vector][gate] */
     unsigned first_range, n_ranges;      /* accumulated at once */
@@ -109,8 +109,9 @@ static void add_products(struct sums *s, unsigned range, const struct place *at,
         unsigned gate = weight / s->block->n_vectors, vector = weight % s->block->n_vectors;
         if (v_x[row] == NULL)
             v_x[row] = load_number(s, at, row, offset);
+        struct cpu_weights_place place = {vector, s->first_gate + gate, k, i, 0};
         if (v_w[weight] == NULL)
-            v_w[weight] = load_weights(s, at, &(struct cpu_weights_place){vector, gate, k, i, 0});
+            v_w[weight] = load_weights(s, at, &place);
         LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
         *sum = s->has_dots ? multiply_pairs(s, v_x[row], v_w[weight], *sum)
                            : multiply_add(s, v_x[row], v_w[weight], *sum);
@@ -134,7 +135,8 @@ static void add_both(struct sums *s, unsigned range, const struct place *at, uin
         unsigned gate = n / s->block->n_vectors, vector = n % s->block->n_vectors;
         LLVMValueRef *sum = sum_at(s, range, 0, vector, gate);
         for (unsigned order = 0; order < 2; order++) {
-            struct cpu_weights_place place = {vector, gate, k, number_at(s, order), 1};
+            struct cpu_weights_place place = {vector, s->first_gate + gate, k,
+                                              number_at(s, order), 1};
             *sum = multiply_add(s, v_x[place.i], load_weights(s, at, &place), *sum);
         }
     }
@@ -329,7 +331,7 @@ static void accumulate(struct sums *s, uint32_t first)
 
 static LLVMValueRef *slot_of(const struct sums *s, unsigned row, unsigned vector, unsigned gate)
 {
-    gruc_ref value = s->e->ir->ops[s->product->ops[gate]].results[0];
+    gruc_ref value = s->e->ir->ops[s->product->ops[s->first_gate + gate]].results[0];
     size_t index = ((size_t)s->e->local[value] * s->block->n_rows + row) * s->block->n_vectors +
                    vector;
     return &s->block->values[index];
@@ -356,7 +358,7 @@ static void start(struct sums *s)
                         l_add(e, s->block->v_unit, l_i64(e, (uint64_t)vector * lanes));
                     LLVMValueRef *sum = sum_at(s, range, row, vector, gate);
                     *sum = s->first_range + range == 0 && !s->is_by_pairs
-                               ? cpu_load_bias(e, s->packed, gate, v_unit)
+                               ? cpu_load_bias(e, s->packed, s->first_gate + gate, v_unit)
                                : v_zero;
                     if (s->block->slice != NULL)
                         *sum = resume(s, *sum, *slot_of(s, row, vector, gate));
@@ -367,6 +369,7 @@ static void start(struct sums *s)
 static LLVMValueRef first_sum(struct sums *s, LLVMValueRef sum, unsigned gate, unsigned vector)
 {
     struct cpu_emitter *e = s->e;
+    gate += s->first_gate;
     if (!s->is_by_pairs || s->packed->bias[gate] == SIZE_MAX)
         return sum;
     LLVMValueRef v_unit =
@@ -410,14 +413,16 @@ static int prepare(struct cpu_emitter *e, struct cpu_block *block, size_t produc
     return block->n_rows * block->n_vectors * out->gates <= MAX_SUMS;
 }
 
-void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
-                      const struct cpu_packed *packed)
+void cpu_emit_gates(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                    const struct cpu_packed *packed, unsigned first_gate, unsigned gates)
 {
     struct sums s;
     if (!prepare(e, block, product, packed, &s)) {
         e->failed = 1;
         return;
     }
+    s.first_gate = first_gate;
+    s.gates = gates;
     unsigned ranges = cpu_weights_ranges(packed);
     unsigned each = block->n_rows * block->n_vectors * s.gates;
     /* All ranges at once are independent chains for one row; else one after the other. */
@@ -429,6 +434,12 @@ void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t pro
         accumulate(&s, 0);
         join(&s);
     }
+}
+
+void cpu_emit_product(struct cpu_emitter *e, struct cpu_block *block, size_t product,
+                      const struct cpu_packed *packed)
+{
+    cpu_emit_gates(e, block, product, packed, 0, (unsigned)packed->product->n_ops);
 }
 
 /* ---- blocks of a companion ---- */
