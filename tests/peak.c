@@ -28,10 +28,9 @@ static double of_timeval(struct timeval time)
 
 /* A processor may be one of two threads of a core. While the other one is busy, maybe with another
  * machine's work, a core that adds four numbers a cycle has half of that for each. All processors
- * are looked at together, since two of them may be the threads of one core, and often enough to see
- * work that comes and goes. */
+ * are looked at together, since two of them may be the threads of one core. */
 #ifdef __x86_64__
-enum { ROUNDS = 20000, SAMPLES = 16, LEAST_GOOD = 14 };
+enum { ROUNDS = 20000, SAMPLES = 16 };
 #define LEAST_ADDITIONS 3.2 /* a cycle: any core of these has ports for four */
 
 /* Time of 16 ROUNDS additions that wait for each other, or of as many in four chains. */
@@ -70,7 +69,8 @@ static void *watch_processor(void *argument)
     return NULL;
 }
 
-/* Whether all processors that may be used, of the first 16, have their cores for themselves. */
+/* Whether all processors that may be used, of the first 16, have their cores for themselves in most
+ * samples. */
 static int cores_are_own(void)
 {
     struct watch watches[16] = {0};
@@ -82,12 +82,13 @@ static int cores_are_own(void)
         struct watch *watch = &watches[n_watches];
         if (!CPU_ISSET(cpu, &all))
             continue;
+        CPU_ZERO(&watch->processor);
         CPU_SET(cpu, &watch->processor);
         n_watches += pthread_create(&watch->thread, NULL, watch_processor, watch) == 0;
     }
     for (int i = 0; i < n_watches; i++) {
         pthread_join(watches[i].thread, NULL);
-        own = own && watches[i].good >= LEAST_GOOD;
+        own = own && 2 * watches[i].good > SAMPLES;
     }
     return own;
 }

@@ -71,8 +71,7 @@ static void store_edge(struct cpu_emitter *e, const struct cpu_block *block,
 }
 
 static LLVMValueRef *value_slot(const struct cpu_emitter *e, struct cpu_block *block,
-                                gruc_ref value,
-                                unsigned row, unsigned vector)
+                                gruc_ref value, unsigned row, unsigned vector)
 {
     size_t index = ((size_t)e->local[value] * block->n_rows + row) * block->n_vectors + vector;
     return &block->values[index];
