@@ -177,13 +177,11 @@ unsigned cpu_blocking_rows(const struct cpu_emitter *e, const struct gruc_stage 
     return 1;
 }
 
-unsigned cpu_blocking_larger_part(const struct cpu_emitter *e, const struct gruc_stage *stage)
+unsigned cpu_blocking_larger_part(const struct cpu_emitter *e, const struct cpu_stage *s)
 {
-    unsigned count = cpu_blocking_rows(e, stage);
-    int is_far = !cpu_is_near(cpu_blocking_weight_bytes(stage, stage->width));
-    int is_little = e->target->registers < 32 && goes_by_rows(e, stage) &&
-                    cpu_epilogue_waits(e, stage);
-    return count > 2 && (is_far || is_little) ? count - count / 4 : 0;
+    unsigned count = cpu_blocking_rows(e, s->stage);
+    int is_far = !cpu_is_near(cpu_blocking_weight_bytes(s->stage, s->stage->width));
+    return count > 2 && (is_far || s->has_many) ? count - count / 4 : 0;
 }
 
 unsigned cpu_blocking_part_vectors(const struct cpu_body *w, const struct cpu_body_units *units,

@@ -163,8 +163,6 @@ void cpu_emit_sweep(struct cpu_emitter *e, struct cpu_stage *s);
 unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s);
 /* Units of a block of one row, of which threads take whole ones. */
 unsigned cpu_sweep_units(struct cpu_emitter *e, struct cpu_stage *s);
-/* By how many rows blocks and their parts go, so that a single one is left now and then. */
-unsigned cpu_sweep_left_by(const struct cpu_emitter *e, const struct gruc_stage *stage);
 void cpu_emit_reduce(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_embed(struct cpu_emitter *e, struct cpu_stage *s);
 void cpu_emit_quantize(struct cpu_emitter *e, struct cpu_stage *s);

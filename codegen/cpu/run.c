@@ -97,6 +97,20 @@ static void check_arrays(struct cpu_run *r)
     return_if(e, v_missing, GRUC_ERROR_ARGUMENT);
 }
 
+/* Rows that are computed together, of the last group fewer: groups are of nearly equal size, whole
+ * blocks, none above row_group. */
+static LLVMValueRef most_rows(struct cpu_run *r)
+{
+    struct cpu_emitter *e = r->e;
+    LLVMValueRef v_most = l_i64(e, e->info->row_group), v_one = l_i64(e, 1);
+    LLVMValueRef v_last = LLVMBuildSub(e->builder, r->v_rows, v_one, "");
+    LLVMValueRef v_groups = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_most, ""), v_one);
+    LLVMValueRef v_each = l_add(e, LLVMBuildUDiv(e->builder, v_last, v_groups, ""),
+                                l_i64(e, CPU_BLOCK_ROWS));
+    v_each = LLVMBuildAnd(e->builder, v_each, l_i64(e, ~(uint64_t)(CPU_BLOCK_ROWS - 1)), "");
+    return l_smaller(e, v_each, r->v_rows);
+}
+
 /* As many tile rows as the workspace holds besides the rest; fewer than a group's rows: error.
  * Where several tiles of a buffer leave too few, r keeps one. */
 static LLVMValueRef tile_rows(struct cpu_run *r, LLVMValueRef v_group_rows)
@@ -197,13 +211,12 @@ LLVMValueRef cpu_emit_run(struct cpu_emitter *e, const char *name)
     LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_ERROR_ID, 0));
     LLVMPositionBuilderAtEnd(e->builder, b_after);
     return_if(e, flag_set(&r, GRUC_ARGS_VALIDATE), GRUC_OK);
-    LLVMValueRef v_most = cpu_batch_most(&r), v_tile_rows = tile_rows(&r, v_most);
+    LLVMValueRef v_most = most_rows(&r), v_tile_rows = tile_rows(&r, v_most);
     LLVMValueRef v_given = cpu_emit_given_bits(&r);
     struct l_loop loop = l_loop_begin(e, l_i64(e, 0), r.v_rows, v_most);
     LLVMValueRef v_left = LLVMBuildSub(e->builder, r.v_rows, loop.v_index, "");
-    LLVMValueRef v_now = loop.v_step = cpu_batch_next(&r, v_left, v_most);
-    LLVMValueRef arguments[] = {e->v_blob, r.v_args, l_add(e, r.v_first, loop.v_index), v_now,
-                                v_tile_rows, v_given, r.v_apart};
+    LLVMValueRef arguments[] = {e->v_blob, r.v_args, l_add(e, r.v_first, loop.v_index),
+                                l_smaller(e, v_left, v_most), v_tile_rows, v_given, r.v_apart};
     LLVMBuildCall2(e->builder, group_type, group, arguments, 7, "");
     l_loop_end(e, &loop);
     LLVMBuildRet(e->builder, LLVMConstInt(e->t_i32, GRUC_OK, 0));

@@ -49,12 +49,6 @@ LLVMValueRef cpu_steps_value(struct cpu_run *r, struct gruc_steps steps);
 void cpu_port_strides(struct cpu_run *r, const struct gruc_buffer *buffer, uint32_t step,
                       LLVMValueRef *v_row, LLVMValueRef *v_step);
 
-/* batch.c */
-/* Rows of the largest group of a call: groups are of nearly equal size, none above row_group. */
-LLVMValueRef cpu_batch_most(struct cpu_run *r);
-/* Rows of the next group, v_left being left. */
-LLVMValueRef cpu_batch_next(struct cpu_run *r, LLVMValueRef v_left, LLVMValueRef v_most);
-
 /* state.c */
 void cpu_emit_initial(struct cpu_run *r, const struct gruc_stage *stage, size_t bit);
 void cpu_emit_final(struct cpu_run *r, const struct gruc_stage *stage);

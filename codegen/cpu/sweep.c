@@ -88,9 +88,8 @@ static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
     }
 }
 
-/* Blocks of rows, and code of its own for a single row that is left: not under a mask, where the
- * number of rows changes from step to step, unless that is the only one; nor outside of steps where
- * weights come too slowly for a row that is done twice to cost time. */
+/* Blocks of rows, and code of its own for a row that is left: not outside of steps, nor where
+ * weights come from far, as to read them once more takes longer than to do a row twice. */
 static void emit_all_rows(struct cpu_body *w)
 {
     struct cpu_emitter *e = w->e;
@@ -101,18 +100,17 @@ static void emit_all_rows(struct cpu_body *w)
         emit_units(w, &(struct cpu_body_rows){v_none, v_all, count, count / 2, 0});
         return;
     }
-    unsigned more = cpu_blocking_larger_part(e, w->s->stage);
+    unsigned more = cpu_blocking_larger_part(e, w->s);
     if (count > 1 && w->s->has_many) {
         emit_units(w, &(struct cpu_body_rows){v_none, v_all, count, count / 2, more});
         return;
     }
     if (count > 1 && !e->one_step && !l_is_number(v_all, 1)) {
-        LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_all, l_i64(e, count - 1), "");
-        LLVMValueRef v_alone = LLVMBuildICmp(e->builder, LLVMIntEQ,
-                                             w->s->is_listed ? v_all : v_rest, v_one, "");
-        v_many = LLVMBuildSub(e->builder, v_all, LLVMBuildZExt(e->builder, v_alone, e->t_i64, ""),
-                              "");
-        unsigned few = w->s->is_listed || count > 2 ? count / 2 : 0;
+        LLVMValueRef v_is_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_all, v_one, "");
+        LLVMValueRef v_alone = more > 0 ? LLVMBuildZExt(e->builder, v_is_one, e->t_i64, "")
+                                        : LLVMBuildAnd(e->builder, v_all, v_one, "");
+        v_many = LLVMBuildSub(e->builder, v_all, v_alone, "");
+        unsigned few = count > 2 ? count / 2 : 0;
         emit_units(w, &(struct cpu_body_rows){v_none, v_many, count, few, more});
     }
     emit_units(w, &(struct cpu_body_rows){v_many, v_all, 1, 0, 0});
@@ -129,11 +127,6 @@ void cpu_pack_sweep(struct cpu_emitter *e, struct cpu_stage *s)
     for (size_t i = 0; i < s->stage->n_products; i++)
         cpu_pack_product(e, s, &s->stage->products[i], &s->packed[i]);
     cpu_pack_operands(e, s);
-}
-
-unsigned cpu_sweep_left_by(const struct cpu_emitter *e, const struct gruc_stage *stage)
-{
-    return cpu_blocking_larger_part(e, stage) > 0 ? cpu_blocking_rows(e, stage) : 2;
 }
 
 static struct cpu_body body_of(struct cpu_emitter *e, struct cpu_stage *s)

@@ -190,13 +190,44 @@ void cpu_emit_block(struct cpu_body *w, const struct cpu_body_rows *rows,
     emit_now(w, rows, units, &now);
 }
 
+/* Where whole blocks of rows would leave a single one, the last of them is a larger part instead,
+ * which leaves enough for a smaller part, so that no row is done twice. Answers where that begins;
+ * v_limit where there is none. */
+static LLVMValueRef last_part(struct cpu_emitter *e, const struct cpu_body_rows *rows)
+{
+    LLVMValueRef v_one = l_i64(e, 1);
+    if (rows->few + rows->more != rows->count + 1)
+        return rows->v_limit;
+    LLVMValueRef v_all = LLVMBuildSub(e->builder, rows->v_limit, rows->v_first, "");
+    LLVMValueRef v_rest = LLVMBuildAnd(e->builder, v_all, l_i64(e, rows->count - 1), "");
+    LLVMValueRef v_is_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_rest, v_one, "");
+    LLVMValueRef v_has_more = LLVMBuildICmp(e->builder, LLVMIntULT, v_one, v_all, "");
+    LLVMValueRef v_leaves = LLVMBuildAnd(e->builder, v_is_one, v_has_more, "");
+    LLVMValueRef v_part = LLVMBuildSub(e->builder, rows->v_limit, l_i64(e, rows->few), "");
+    return LLVMBuildSelect(e->builder, v_leaves, v_part, rows->v_limit, "");
+}
+
+/* The first row of the block that would be at v_row; v_last: where the last part begins. The limit
+ * of rows becomes the block's. */
+static LLVMValueRef first_row(struct cpu_emitter *e, struct cpu_body_rows *rows,
+                              LLVMValueRef v_last, LLVMValueRef v_row)
+{
+    if (v_last == rows->v_limit)
+        return v_row;
+    v_row = l_smaller(e, v_row, v_last);
+    LLVMValueRef v_before = LLVMBuildICmp(e->builder, LLVMIntULT, v_row, v_last, "");
+    rows->v_limit = LLVMBuildSelect(e->builder, v_before, v_last, rows->v_limit, "");
+    return v_row;
+}
+
 /* Whole blocks of rows take some of the vectors in each of as many turns as there are, and in them
  * slice after slice of the sums; then come the rows that are left, with all vectors and steps. */
 struct walk {
     struct cpu_body_rows rows;
     const struct cpu_body_units *units;
     struct cpu_body_slices slices;
-    LLVMValueRef v_whole, v_rest; /* blocks, and whether a row is left */
+    LLVMValueRef v_part;          /* where the last part of its rows begins */
+    LLVMValueRef v_whole, v_rest; /* blocks, and those of the rows that are left */
     LLVMValueRef v_turn, v_slice; /* where it is */
     LLVMValueRef v_ends, v_last;  /* whether the slice is the last, and the turn too */
 };
@@ -238,10 +269,12 @@ static void emit_walk_block(struct cpu_body *w, const struct walk *walk, LLVMVal
     const struct cpu_body_units *units = walk->units;
     LLVMValueRef v_none = l_i64(e, 0), v_all = l_i64(e, units->vectors);
     LLVMValueRef v_at_once = l_i64(e, units->at_once);
-    LLVMValueRef v_is_rest = LLVMBuildICmp(e->builder, LLVMIntEQ, v_block, walk->v_whole, "");
+    LLVMValueRef v_is_rest = LLVMBuildICmp(e->builder, LLVMIntULE, walk->v_whole, v_block, "");
     LLVMValueRef v_vector = l_mul(e, walk->v_turn, v_at_once);
     struct part now = {.v_block = v_none};
-    now.v_row = l_add(e, walk->rows.v_first, l_mul(e, v_block, l_i64(e, walk->rows.count)));
+    struct cpu_body_rows rows = walk->rows;
+    now.v_row = l_add(e, rows.v_first, l_mul(e, v_block, l_i64(e, rows.count)));
+    now.v_row = first_row(e, &rows, walk->v_part, now.v_row);
     now.v_vector = LLVMBuildSelect(e->builder, v_is_rest, v_none, v_vector, "");
     now.v_end =
         LLVMBuildSelect(e->builder, v_is_rest, v_all, l_add(e, v_vector, v_at_once), "");
@@ -259,7 +292,7 @@ static void emit_walk_block(struct cpu_body *w, const struct walk *walk, LLVMVal
         now.slice = &slice;
         now.v_block = LLVMBuildSelect(e->builder, v_is_rest, v_none, v_block, "");
     }
-    emit_now(w, &walk->rows, units, &now);
+    emit_now(w, &rows, units, &now);
 }
 
 static void emit_walk(struct cpu_body *w, const struct cpu_body_rows *rows,
@@ -269,10 +302,13 @@ static void emit_walk(struct cpu_body *w, const struct cpu_body_rows *rows,
     struct walk walk = {.rows = *rows, .units = units, .slices = slices};
     unsigned n_turns = units->vectors / units->at_once;
     LLVMValueRef v_none = l_i64(e, 0), v_one = l_i64(e, 1), v_count = l_i64(e, rows->count);
+    LLVMValueRef v_up = l_i64(e, rows->count - 1);
+    walk.v_part = last_part(e, rows);
     LLVMValueRef v_all = LLVMBuildSub(e->builder, rows->v_limit, rows->v_first, "");
-    walk.v_whole = LLVMBuildUDiv(e->builder, v_all, v_count, "");
-    walk.v_rest = LLVMBuildURem(e->builder, v_all, v_count, "");
-    walk.v_rest = LLVMBuildIsNotNull(e->builder, walk.v_rest, "");
+    LLVMValueRef v_before = LLVMBuildSub(e->builder, walk.v_part, rows->v_first, "");
+    LLVMValueRef v_blocks = LLVMBuildUDiv(e->builder, l_add(e, v_all, v_up), v_count, "");
+    walk.v_whole = LLVMBuildUDiv(e->builder, v_before, v_count, "");
+    walk.v_rest = LLVMBuildSub(e->builder, v_blocks, walk.v_whole, "");
     struct l_loop turns = l_loop_begin(e, v_none, l_i64(e, n_turns), v_one);
     struct l_loop each = l_loop_begin(e, v_none, l_i64(e, slices.count), v_one);
     LLVMValueRef v_is_last = LLVMBuildICmp(e->builder, LLVMIntEQ, turns.v_index,
@@ -282,9 +318,8 @@ static void emit_walk(struct cpu_body *w, const struct cpu_body_rows *rows,
     walk.v_ends = LLVMBuildICmp(e->builder, LLVMIntEQ, each.v_index,
                                 l_i64(e, slices.count - 1), "");
     walk.v_last = LLVMBuildAnd(e->builder, v_is_last, walk.v_ends, "");
-    LLVMValueRef v_also = LLVMBuildAnd(e->builder, walk.v_last, walk.v_rest, "");
-    LLVMValueRef v_limit =
-        l_add(e, walk.v_whole, LLVMBuildZExt(e->builder, v_also, e->t_i64, ""));
+    LLVMValueRef v_also = LLVMBuildSelect(e->builder, walk.v_last, walk.v_rest, v_none, "");
+    LLVMValueRef v_limit = l_add(e, walk.v_whole, v_also);
     struct l_loop blocks = l_loop_begin(e, v_none, v_limit, v_one);
     emit_walk_block(w, &walk, blocks.v_index);
     l_loop_end(e, &blocks);
@@ -308,9 +343,12 @@ void cpu_emit_rows(struct cpu_body *w, const struct cpu_body_rows *rows,
     } else if (units->at_once < units->vectors) {
         emit_walk(w, rows, units, slices);
     } else {
+        struct cpu_body_rows now = *rows;
+        LLVMValueRef v_part = last_part(e, rows);
         struct l_loop loop =
             l_loop_begin(e, rows->v_first, rows->v_limit, l_i64(e, rows->count));
-        cpu_emit_block(w, rows, units, loop.v_index);
+        LLVMValueRef v_row = first_row(e, &now, v_part, loop.v_index);
+        cpu_emit_block(w, &now, units, v_row);
         l_loop_end(e, &loop);
     }
 }
