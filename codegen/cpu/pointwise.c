@@ -48,12 +48,12 @@ static LLVMValueRef round_by_adding(struct cpu_emitter *e, LLVMValueRef x, unsig
     return LLVMBuildSelect(e->builder, is_small, rounded, x, "");
 }
 
-/* n + 1.5 * 2^23 + 127 has the biased exponent in its low bits. */
-static LLVMValueRef exp2_of_integer(struct cpu_emitter *e, LLVMValueRef n, unsigned lanes)
+/* n + 1.5 2^23 has n in its low bits, which are added to the exponent. */
+static LLVMValueRef ldexp_of_sum(struct cpu_emitter *e, LLVMValueRef *v, unsigned lanes)
 {
-    LLVMValueRef sum = LLVMBuildFAdd(e->builder, n, splat_number(e, 12583039.0, lanes), "");
     LLVMValueRef shift = splat_integer(e, 23, lanes);
-    return as_floats(e, LLVMBuildShl(e->builder, as_bits(e, sum, lanes), shift, ""), lanes);
+    LLVMValueRef n = LLVMBuildShl(e->builder, as_bits(e, v[1], lanes), shift, "");
+    return as_floats(e, LLVMBuildAdd(e->builder, n, as_bits(e, v[0], lanes), ""), lanes);
 }
 
 static LLVMValueRef exponent(struct cpu_emitter *e, LLVMValueRef x, unsigned lanes)
@@ -136,7 +136,7 @@ LLVMValueRef cpu_emit_pointwise(struct cpu_emitter *e, enum gruc_opcode code, LL
         return e->target->has_round ? l_intrinsic(e, "llvm.roundeven", type, v, 1)
                                     : round_by_adding(e, v[0], lanes);
     case GRUC_OP_COPYSIGN: return l_intrinsic(e, "llvm.copysign", type, v, 2);
-    case GRUC_OP_EXP2I: return exp2_of_integer(e, v[0], lanes);
+    case GRUC_OP_LDEXP: return ldexp_of_sum(e, v, lanes);
     case GRUC_OP_EXPONENT: return exponent(e, v[0], lanes);
     case GRUC_OP_MANTISSA: return mantissa(e, v[0], lanes);
     case GRUC_OP_LT: return LLVMBuildFCmp(b, LLVMRealOLT, v[0], v[1], "");

@@ -171,7 +171,7 @@ struct cell error_basic(enum gruc_basic op, const struct cell *args)
         return (struct cell){a.v == 0, a.e};
     case GRUC_BASIC_SELECT:
         return select(a, args[1], args[2]);
-    case GRUC_BASIC_EXP2I:
+    case GRUC_BASIC_LDEXP:
     case GRUC_BASIC_EXPONENT:
     case GRUC_BASIC_MANTISSA:
     case GRUC_BASIC_COUNT:
