@@ -16,12 +16,22 @@ static struct cpu_body_rows rows_if(struct cpu_emitter *e, const struct cpu_body
     return some;
 }
 
+/* Into how many parts threads that share a single row may cut a block: into its two vectors, where
+ * the blocks are odd in number and one of two threads would have one more. */
+static unsigned parts_of(const struct cpu_body *w, unsigned rows, unsigned vectors)
+{
+    unsigned each = vectors * w->lanes, width = w->s->stage->width;
+    int is_odd = width % each == 0 && width / each % 2 == 1 && width > each;
+    return rows == 1 && w->e->info->unit_threads > 1 && vectors == 2 && is_odd ? 2 : 1;
+}
+
 /* Without products, row after row: nothing is read by more than one of them, and a row lies in one
  * piece where the next may be far. */
 static void emit_pointwise(struct cpu_body *w)
 {
     struct cpu_emitter *e = w->e;
     unsigned width = w->s->stage->width, vectors = cpu_blocking_vectors(w, 1);
+    vectors /= parts_of(w, 1, vectors);
     unsigned each = vectors * w->lanes, whole = width / each, rest = width - whole * each;
     LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
     cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
@@ -46,31 +56,42 @@ static void emit_pointwise(struct cpu_body *w)
     l_loop_end(e, &rows);
 }
 
-/* This share of the units for some rows. The block at the end that is not whole counts as one, and
- * is the last. */
+/* This share of the units for some rows. The block at the end that is not whole counts as one. It
+ * is the last, and so is the part of a block that another thread has the rest of. */
 static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
 {
     struct cpu_emitter *e = w->e;
     struct cpu_body_units units = cpu_blocking_units(w, rows);
     unsigned width = w->s->stage->width, each = units.vectors * w->lanes;
     unsigned whole = width / each, rest = width - whole * each;
-    LLVMValueRef v_begin, v_end, v_whole = l_i64(e, whole);
-    cpu_stage_share(e, w->s, l_i64(e, whole + (rest > 0)), &v_begin, &v_end);
+    unsigned parts = parts_of(w, rows->count, units.vectors);
+    LLVMValueRef v_begin, v_end, v_whole = l_i64(e, (uint64_t)whole * parts);
+    cpu_stage_share(e, w->s, l_i64(e, (uint64_t)whole * parts + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
     LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
+    LLVMValueRef v_rest = l_i64(e, (uint64_t)whole * each);
     w->is_hosting = rows->count == 1 && cpu_blocking_hosts(w);
+    if (parts > 1) {
+        LLVMValueRef v_all = LLVMBuildSub(e->builder, v_last, v_begin, "");
+        LLVMValueRef v_odd = LLVMBuildAnd(e->builder, v_all, l_i64(e, 1), "");
+        rest = w->lanes;
+        v_has_rest = LLVMBuildIsNotNull(e->builder, v_odd, "");
+        v_last = LLVMBuildSub(e->builder, v_last, v_odd, "");
+        v_rest = l_mul(e, v_last, l_i64(e, w->lanes));
+    }
     if (whole == 1) {
         LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
         struct cpu_body_rows mine = rows_if(e, rows, v_mine);
         units.v_unit = l_i64(e, 0);
         cpu_emit_rows(w, &mine, &units);
     } else if (whole > 1) {
-        struct l_loop loop = l_loop_begin(e, v_begin, v_last, l_i64(e, 1));
-        LLVMValueRef v_sum = LLVMBuildSub(e->builder, l_add(e, v_begin, v_last), l_i64(e, 1), "");
+        LLVMValueRef v_parts = l_i64(e, parts);
+        struct l_loop loop = l_loop_begin(e, v_begin, v_last, v_parts);
+        LLVMValueRef v_sum = LLVMBuildSub(e->builder, l_add(e, v_begin, v_last), v_parts, "");
         LLVMValueRef v_from_end = LLVMBuildSub(e->builder, v_sum, loop.v_index, "");
         LLVMValueRef v_block =
             LLVMBuildSelect(e->builder, w->s->v_turned, v_from_end, loop.v_index, "");
-        units.v_unit = l_mul(e, v_block, l_i64(e, each));
+        units.v_unit = l_mul(e, v_block, l_i64(e, each / parts));
         cpu_emit_rows(w, rows, &units);
         l_loop_end(e, &loop);
     }
@@ -82,8 +103,7 @@ static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
             mine.count /= 2;
             mine.few = mine.more = 0;
         }
-        units = (struct cpu_body_units){l_i64(e, (uint64_t)whole * each), vectors,
-                               rest - (vectors - 1) * w->lanes, vectors};
+        units = (struct cpu_body_units){v_rest, vectors, rest - (vectors - 1) * w->lanes, vectors};
         cpu_emit_rows(w, &mine, &units);
     }
 }
@@ -138,7 +158,8 @@ static struct cpu_body body_of(struct cpu_emitter *e, struct cpu_stage *s)
 unsigned cpu_sweep_units(struct cpu_emitter *e, struct cpu_stage *s)
 {
     struct cpu_body w = body_of(e, s);
-    return cpu_blocking_vectors(&w, 1) * w.lanes;
+    unsigned vectors = cpu_blocking_vectors(&w, 1);
+    return vectors / parts_of(&w, 1, vectors) * w.lanes;
 }
 
 unsigned cpu_sweep_hosts(struct cpu_emitter *e, struct cpu_stage *s)
