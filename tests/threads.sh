@@ -31,7 +31,8 @@ for batch in 1 3 9; do
     '  - GRU: {units: 80, return_sequences: true}
   - GRU: {units: 96, return_sequences: true}'
   check masked_cut_blocks $batch 'a part of the units' \
-    '  - GRU: {inputs: x, mask: m, units: 96, return_sequences: true}' "$mask"
+    '  - GRU: {inputs: x, mask: m, units: 80, return_sequences: true}
+  - GRU: {units: 96, return_sequences: true}' "$mask"
   check before $batch 'a part of the units' \
     '  - GRU: {units: 130, reset_after: false, return_sequences: true}'
   check scans $batch 'a scan each' \
