@@ -47,7 +47,7 @@ unsigned cpu_blocking_lanes(const struct cpu_emitter *e, uint32_t width);
 /* Rows of a block. */
 unsigned cpu_blocking_rows(const struct cpu_emitter *e, const struct gruc_stage *stage);
 /* Rows of the larger part of a block, 0: there is none. It is worth its code where weights come
- * from far, or where there is none for a single row. */
+ * from far, or where there is no code for a single row. */
 unsigned cpu_blocking_larger_part(const struct cpu_emitter *e, const struct cpu_stage *s);
 /* Of the weights of so many units. */
 uint64_t cpu_blocking_weight_bytes(const struct gruc_stage *stage, unsigned units);
