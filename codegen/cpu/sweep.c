@@ -69,7 +69,7 @@ static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
     cpu_stage_share(e, w->s, l_i64(e, (uint64_t)whole * parts + (rest > 0)), &v_begin, &v_end);
     LLVMValueRef v_has_rest = LLVMBuildICmp(e->builder, LLVMIntULT, v_whole, v_end, "");
     LLVMValueRef v_last = LLVMBuildSelect(e->builder, v_has_rest, v_whole, v_end, "");
-    LLVMValueRef v_rest = l_i64(e, (uint64_t)whole * each);
+    LLVMValueRef v_rest_unit = l_i64(e, (uint64_t)whole * each);
     w->is_hosting = rows->count == 1 && cpu_blocking_hosts(w);
     if (parts > 1) {
         LLVMValueRef v_all = LLVMBuildSub(e->builder, v_last, v_begin, "");
@@ -77,7 +77,7 @@ static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
         rest = w->lanes;
         v_has_rest = LLVMBuildIsNotNull(e->builder, v_odd, "");
         v_last = LLVMBuildSub(e->builder, v_last, v_odd, "");
-        v_rest = l_mul(e, v_last, l_i64(e, w->lanes));
+        v_rest_unit = l_mul(e, v_last, l_i64(e, w->lanes));
     }
     if (whole == 1) {
         LLVMValueRef v_mine = LLVMBuildICmp(e->builder, LLVMIntULT, v_begin, v_last, "");
@@ -103,7 +103,8 @@ static void emit_units(struct cpu_body *w, const struct cpu_body_rows *rows)
             mine.count /= 2;
             mine.few = mine.more = 0;
         }
-        units = (struct cpu_body_units){v_rest, vectors, rest - (vectors - 1) * w->lanes, vectors};
+        units = (struct cpu_body_units){v_rest_unit, vectors, rest - (vectors - 1) * w->lanes,
+                                        vectors};
         cpu_emit_rows(w, &mine, &units);
     }
 }
@@ -127,10 +128,11 @@ static void emit_all_rows(struct cpu_body *w)
     }
     if (count > 1 && !e->one_step && !l_is_number(v_all, 1)) {
         LLVMValueRef v_is_one = LLVMBuildICmp(e->builder, LLVMIntEQ, v_all, v_one, "");
-        LLVMValueRef v_alone = more > 0 ? LLVMBuildZExt(e->builder, v_is_one, e->t_i64, "")
-                                        : LLVMBuildAnd(e->builder, v_all, v_one, "");
+        int is_far = !cpu_is_near(bytes);
+        LLVMValueRef v_alone = is_far ? LLVMBuildZExt(e->builder, v_is_one, e->t_i64, "")
+                                      : LLVMBuildAnd(e->builder, v_all, v_one, "");
         v_many = LLVMBuildSub(e->builder, v_all, v_alone, "");
-        unsigned few = count > 2 ? count / 2 : 0;
+        unsigned few = is_far || count > 2 ? count / 2 : 0;
         emit_units(w, &(struct cpu_body_rows){v_none, v_many, count, few, more});
     }
     emit_units(w, &(struct cpu_body_rows){v_many, v_all, 1, 0, 0});
