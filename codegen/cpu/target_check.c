@@ -87,6 +87,21 @@ static void call(const struct sample *s, const char *name, LLVMTypeRef overload)
     store(s, LLVMBuildCall2(s->builder, type, function, arguments, count, ""));
 }
 
+/* What follows is in a block of its own, where values come in registers from the one before: LLVM
+ * looks at one block at a time. */
+static void begin_block(const struct sample *s)
+{
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(s->builder));
+    LLVMBasicBlockRef b_some = LLVMAppendBasicBlockInContext(s->context, function, "");
+    LLVMBasicBlockRef b_all = LLVMAppendBasicBlockInContext(s->context, function, "");
+    LLVMValueRef v_has_more = load(s, LLVMInt1TypeInContext(s->context));
+    LLVMBuildCondBr(s->builder, v_has_more, b_some, b_all);
+    LLVMPositionBuilderAtEnd(s->builder, b_some);
+    store(s, v_has_more);
+    LLVMBuildBr(s->builder, b_all);
+    LLVMPositionBuilderAtEnd(s->builder, b_all);
+}
+
 /* What generated code does with vectors of so many numbers. */
 static void add_operations(const struct sample *s, const struct cpu_target *target, unsigned lanes)
 {
@@ -103,7 +118,9 @@ static void add_operations(const struct sample *s, const struct cpu_target *targ
     LLVMValueRef v = LLVMBuildFPToSI(s->builder, x, integers, "");
     store(s, LLVMBuildTrunc(s->builder, v, bytes, ""));
     store(s, LLVMBuildTrunc(s->builder, LLVMBuildLShr(s->builder, v, v, ""), pairs, ""));
-    store(s, LLVMBuildSIToFP(s->builder, LLVMBuildMul(s->builder, v, v, ""), numbers, ""));
+    v = LLVMBuildMul(s->builder, v, v, "");
+    begin_block(s);
+    store(s, LLVMBuildSIToFP(s->builder, v, numbers, ""));
     store(s, LLVMBuildFPExt(s->builder, load(s, halves), numbers, ""));
     store(s, LLVMBuildSExt(s->builder, load(s, bytes), pairs, ""));
     call(s, "llvm.smax", integers);
