@@ -2,9 +2,6 @@
 /* The cpu back end: any model, through LLVM. */
 #include "codegen/cpu/module.h"
 
-#include "codegen/cpu/companion.h"
-#include "ir/passes/passes.h"
-
 static const char *refuses(const struct gruc_ir *ir, const struct gruc_target *target)
 {
     (void)ir;
@@ -54,29 +51,15 @@ static enum gruc_status emit(struct gruc_ir *ir, const struct gruc_target *targe
 static enum gruc_status describe(struct gruc_ir *ir, const struct gruc_target *target,
                                  struct gruc_diag *diag, struct gruc_strbuf *out)
 {
-    struct cpu_target opened;
-    enum gruc_status status = cpu_target_open(target, diag, &opened);
-    struct gruc_pass_options options = {.accuracy = target->accuracy, .has_fma = opened.has_fma,
-                                        .weights = target->weights};
-    struct cpu_emitter e = {.ir = ir, .target = &opened};
-    if (status == GRUC_OK)
-        status = gruc_passes_run(ir, GRUC_PASS_COUNT - 1, &options, NULL, NULL, diag);
-    if (status == GRUC_OK)
-        status = gruc_schedule_build(ir, diag, &e.schedule);
-    struct gruc_strbuf threads;
-    gruc_strbuf_init(&threads);
+    struct cpu_module m;
+    enum gruc_status status = cpu_module_plan(&m, ir, target, NULL, diag, NULL);
     if (status == GRUC_OK) {
-        cpu_describe_threads(&e, &threads);
-        cpu_plan_companions(&e);
-        gruc_schedule_describe(e.schedule, out);
-        gruc_strbuf_text(out, threads.length > 0 ? threads.text : "");
+        gruc_schedule_describe(m.emitter.schedule, out);
+        cpu_describe_threads(&m.emitter, out);
+        status = out->failed ? GRUC_ERROR_MEMORY : GRUC_OK;
     }
-    int failed = threads.failed || out->failed;
-    gruc_strbuf_finish(&threads);
-    cpu_target_finish(&opened);
-    if (status != GRUC_OK)
-        return status;
-    return failed ? GRUC_ERROR_MEMORY : GRUC_OK;
+    cpu_module_finish(&m);
+    return status;
 }
 
 static enum gruc_status plan(struct gruc_ir *ir, const struct gruc_target *target,

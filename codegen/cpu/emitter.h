@@ -183,9 +183,10 @@ void cpu_plan_workspace(const struct gruc_schedule *schedule, const struct gruc_
 /* Bytes of a tile's row where a call has no room for scans to trail, so that of every buffer one
  * tile is enough. */
 uint64_t cpu_least_tile(const struct gruc_schedule *schedule);
-/* How many threads may share the work of a row; fills unit_threads and step_cycles of info. */
+/* How many threads may share the work of a row; fills unit_threads and step_cycles of info and of
+ * the groups. */
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info);
-/* The same in words. */
+/* What was planned, in words. */
 struct gruc_strbuf;
 void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out);
 /* How many stages from the scan at first on are scans that need nothing of each other: they go

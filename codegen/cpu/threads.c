@@ -97,19 +97,17 @@ static void own_scans(const struct cpu_emitter *e, struct gruc_group *group)
     gruc_schedule_own(e->schedule, group);
 }
 
-/* Threads that a group's work is worth; staggers scans that feed each other where their steps are
- * too short to be shared. */
-static unsigned plan_group(const struct cpu_emitter *e, struct gruc_group *group,
-                           struct gruc_module_info *info)
+/* Staggers scans that feed each other where their steps are too short to be shared. */
+static void plan_group(const struct cpu_emitter *e, struct gruc_group *group)
 {
     unsigned most = 1, scans = 0, unrolled = 0;
     for (size_t i = 0; i < group->n_stages; i++) {
         const struct gruc_stage *stage = &group->stages[i];
         if (stage->kind != GRUC_STAGE_SCAN) {
-            info->step_cycles += group->is_sweep ? weight_bytes(stage) / 64 : 0;
+            group->step_cycles += group->is_sweep ? weight_bytes(stage) / 64 : 0;
             continue;
         }
-        info->step_cycles += step_cycles(e, stage) + STEP_LATENCY;
+        group->step_cycles += step_cycles(e, stage) + STEP_LATENCY;
         unrolled |= gruc_op_integer(&e->ir->ops[stage->ops[0]], GRUC_ATTRIBUTE_UNROLL, 0) != 0;
         scans++;
         unsigned threads = busy_scans(group, i, cpu_scans_together(e->ir, group, i));
@@ -118,39 +116,41 @@ static unsigned plan_group(const struct cpu_emitter *e, struct gruc_group *group
         most = threads > most ? threads : most;
     }
     own_scans(e, group);
-    return most > 1 || scans < 2 || unrolled ? most
-                                             : gruc_schedule_stagger(e->schedule, group) + 1;
+    group->threads = most > 1 || scans < 2 || unrolled
+                         ? most
+                         : gruc_schedule_stagger(e->schedule, group) + 1;
 }
 
 void cpu_plan_threads(const struct cpu_emitter *e, struct gruc_module_info *info)
 {
     info->unit_threads = 1;
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
-        unsigned threads = plan_group(e, &e->schedule->groups[g], info);
-        if (threads > info->unit_threads)
-            info->unit_threads = threads;
+        struct gruc_group *group = &e->schedule->groups[g];
+        plan_group(e, group);
+        info->step_cycles += group->step_cycles;
+        if (group->threads > info->unit_threads)
+            info->unit_threads = group->threads;
     }
 }
 
 void cpu_describe_threads(const struct cpu_emitter *e, struct gruc_strbuf *out)
 {
     for (size_t g = 0; g < e->schedule->n_groups; g++) {
-        struct gruc_group *group = &e->schedule->groups[g];
-        struct gruc_module_info info = {0};
-        unsigned threads = plan_group(e, group, &info), together = 0;
+        const struct gruc_group *group = &e->schedule->groups[g];
+        int together = 0;
         for (size_t i = 0; i < group->n_stages; i++) {
             if (group->stages[i].kind == GRUC_STAGE_SCAN)
                 together |= busy_scans(group, i, cpu_scans_together(e->ir, group, i)) > 1;
         }
         if (group->is_sweep)
             gruc_strbuf_format(out, "sweep %zu: about %" PRIu64 " cycles a step and row; %s", g,
-                               info.step_cycles,
-                               threads == 1 ? "too short for several threads\n" : "");
-        if (threads > 1)
-            gruc_strbuf_format(out, "up to %u threads a row, %s each\n", threads,
+                               group->step_cycles,
+                               group->threads == 1 ? "too short for several threads\n" : "");
+        if (group->threads > 1)
+            gruc_strbuf_format(out, "up to %u threads a row, %s each\n", group->threads,
                                group->is_wavefront ? "a layer, a tile apart,"
-                               : together > 0 ? "a scan"
-                                              : "a part of the units");
+                               : together          ? "a scan"
+                                                   : "a part of the units");
     }
 }
 
