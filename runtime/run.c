@@ -212,8 +212,8 @@ enum gruc_status grt_session_run(struct grt_session *session)
             status = run_shares(session);
         if (status == GRUC_OK && session->on_trial)
             grt_trial_note(&session->trial, session->by_units,
-                           (grt_trial_clock() - begin) /
-                               ((double)most_steps(session) * (double)session->batch));
+                           grt_trial_clock() - begin,
+                           (double)most_steps(session) * (double)session->batch);
         if (status == GRUC_OK && session->carry && session->state != NULL)
             session->state_live = 1;
     }

@@ -15,7 +15,7 @@ static unsigned calls_with_threads(struct grt_trial *trial, double alone, double
     for (unsigned i = 0; i < count; i++) {
         int way = grt_trial_way(trial);
         calls += way != 0;
-        grt_trial_note(trial, way, way ? with : alone);
+        grt_trial_note(trial, way, way ? with : alone, 1);
     }
     return calls;
 }
@@ -41,6 +41,37 @@ static void test_trial(void)
     while (trial.call != 0)
         (void)calls_with_threads(&trial, 1.0, 2.0, 1);
     CU_ASSERT_EQUAL(calls_with_threads(&trial, 1.0, 2.0, 128), tried);
+}
+
+/* Nanoseconds that count calls take where one in every of those with threads is held up by another
+ * process (0: none is); answers also how many went with threads. */
+static double calls_held_up(struct grt_trial *trial, unsigned every, unsigned count,
+                            unsigned *with)
+{
+    const double alone = 1e6, faster = 0.6e6, held_up = 15e6;
+    double sum = 0;
+    *with = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int way = grt_trial_way(trial);
+        *with += way != 0;
+        double time = !way ? alone : every != 0 && *with % every == 0 ? held_up : faster;
+        grt_trial_note(trial, way, time, 1000);
+        sum += time;
+    }
+    return sum / alone / count;
+}
+
+/* Threads of which most calls are faster and some far slower are given up, and tried again. */
+static void test_trial_beside_others(void)
+{
+    struct grt_trial trial = {0};
+    unsigned with;
+    CU_ASSERT(calls_held_up(&trial, 4, 10000, &with) < 1.2);
+    CU_ASSERT(with > 10 && with < 1000);
+    (void)calls_held_up(&trial, 0, 1000, &with);
+    CU_ASSERT(calls_held_up(&trial, 0, 1000, &with) < 0.65);
+    CU_ASSERT(calls_held_up(&trial, 100, 1000, &with) < 0.8); /* seldom: worth it all the same */
+    CU_ASSERT(with > 900);
 }
 
 static void note_processor(void *context, unsigned share)
@@ -106,5 +137,6 @@ CU_TestInfo gruc_pool_tests[] = {
     {"as many as processors", test_processors},
     {"workers wake elsewhere", test_pool_wakes_elsewhere},
     {"only while they pay", test_trial},
+    {"not while others hold them up", test_trial_beside_others},
     CU_TEST_INFO_NULL,
 };
