@@ -233,7 +233,7 @@ def structure(context):
 
 def threads(context):
     alone = {}
-    for busy in (0, 2):
+    for busy, which in enumerate(("", ", one core busy", ", both cores busy")):
         for units in sizes(context):
             if units < 64:
                 continue
@@ -245,9 +245,9 @@ def threads(context):
                 alone[units] = values["2 threads"]
                 return [Check(6, "1/2 threads", values["gruc"] / values["2 threads"],
                               1.8 if units >= 128 else 1.5, True)]
-            label = f"H={units}" + (", both cores busy" if busy else "")
-            yield Row(label, [Subject("gruc", context.gruc, problem),
-                              Subject("2 threads", context.gruc, problem, threads=2)],
+            yield Row(f"H={units}{which}",
+                      [Subject("gruc", context.gruc, problem),
+                       Subject("2 threads", context.gruc, problem, threads=2)],
                       1 / STEPS, judge, busy=busy)
 
 

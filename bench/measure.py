@@ -18,6 +18,7 @@ from peers.table import Missing, Peer
 TOLERANCE = 1e-5
 FIGURES = {"median": statistics.median, "least": min}
 LONG_CALL = 0.1  # seconds: fewer rounds of what takes so long
+FULL_ROW = 8     # subjects; rows of half as many have twice the rounds
 
 
 class WrongOutput(Exception):
@@ -166,7 +167,7 @@ class Bench:
 
     def _take_rounds(self, workers, found, reasons, clock, cores):
         names = list(workers)
-        for round_ in range(self.options.rounds):
+        for round_ in range(self.options.rounds * max(1, FULL_ROW // len(names))):
             if cores is not None:
                 cores.sample()
             for index in range(len(names)):
