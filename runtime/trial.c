@@ -10,9 +10,10 @@ enum { CALLS_WITH = 4, CALLS_ALONE = 2, CALLS = CALLS_WITH + CALLS_ALONE };
 enum { FIRST_PERIOD = 16, PERIOD = 128, LONGEST_PERIOD = 1 << 16 };
 /* Calls that the mean of those alone is of, about. */
 enum { RECENT_CALLS = 64 };
-/* Nanoseconds that threads may lose, a few slices of a scheduler, and a few calls besides; and how
- * many times as long as what they have lost calls are alone then. */
-enum { DEBT = 20000000, DEBT_CALLS = 4, REST = 16 };
+/* Nanoseconds that threads may lose, a few slices of a scheduler, and a few calls besides; how many
+ * times as long as what they have lost calls are alone then; and the most of it that counts, since
+ * a process that was stopped for an hour has not been kept waiting by another. */
+enum { DEBT = 20000000, DEBT_CALLS = 4, REST = 16, MOST_LOST = 500000000 };
 
 int grt_trial_way(const struct grt_trial *trial)
 {
@@ -42,7 +43,8 @@ static void stop_losing(struct grt_trial *trial, double work)
     double alone = trial->alone * work;
     if (trial->saved >= -(DEBT + DEBT_CALLS * alone))
         return;
-    double calls = trial->call - REST * trial->saved / alone;
+    double lost = trial->saved < -MOST_LOST ? MOST_LOST : -trial->saved;
+    double calls = trial->call + REST * lost / alone;
     if (calls > trial->period)
         trial->period = calls < LONGEST_PERIOD ? (unsigned)calls : LONGEST_PERIOD;
     trial->way = 0;

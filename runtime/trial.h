@@ -9,7 +9,7 @@
 struct grt_trial {
     unsigned call;   /* of the period */
     unsigned period; /* in calls; 0: none has begun */
-    int way;         /* that the last trial found faster */
+    int way;         /* of the calls after a trial */
     double least[2]; /* nanoseconds for a unit of work, by way: alone, with threads */
     double alone;    /* the same, mean of late calls without threads; 0: there was none */
     double saved;    /* nanoseconds, by the period's calls with threads */

@@ -74,6 +74,23 @@ static void test_trial_beside_others(void)
     CU_ASSERT(with > 900);
 }
 
+/* A process that was stopped in a call, or its whole machine, soon has its threads back. */
+static void test_trial_after_a_stop(void)
+{
+    const double call = 40e6, hour = 3.6e12;
+    struct grt_trial trial = {0};
+    unsigned calls = 0;
+    while (calls_with_threads(&trial, call, call / 2, 1) == 0 || trial.call < 10)
+        continue;
+    grt_trial_note(&trial, 1, hour, 1);
+    CU_ASSERT(grt_trial_way(&trial) == 0);
+    while (calls < 100000 && grt_trial_way(&trial) == 0) {
+        grt_trial_note(&trial, 0, call, 1);
+        calls++;
+    }
+    CU_ASSERT(calls * call < 10e9);
+}
+
 static void note_processor(void *context, unsigned share)
 {
     ((int *)context)[share] = sched_getcpu();
@@ -138,5 +155,6 @@ CU_TestInfo gruc_pool_tests[] = {
     {"workers wake elsewhere", test_pool_wakes_elsewhere},
     {"only while they pay", test_trial},
     {"not while others hold them up", test_trial_beside_others},
+    {"again after a stop", test_trial_after_a_stop},
     CU_TEST_INFO_NULL,
 };
