@@ -94,7 +94,7 @@ struct gruc_stage {
 
 struct gruc_group {
     int is_sweep;
-    int is_wavefront; /* stages of one lag are one thread's */
+    int is_wavefront;     /* stages of one lag are one thread's */
     unsigned threads;     /* that the work of a row is worth, by the back end's plan */
     uint64_t step_cycles; /* about, of a row */
     struct gruc_steps steps;
