@@ -30,7 +30,7 @@ def print_head(machine, versions, options):
         print(f"  {name:10} {version}")
     if machine["load"] > machine["cpus"] / 4:
         print("note: this machine does other things, which disturbs the times")
-    print(f"{options['figure']} of {options['processes'] * options['rounds']} rounds"
+    print(f"{options['figure']} of {options['processes'] * options['rounds']} rounds and more"
           f" ({options['processes']} processes) of {options['milliseconds']:g} ms a sample,"
           f" {options['clock']} time, float32")
 
